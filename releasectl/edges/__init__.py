@@ -1,0 +1,1 @@
+"""The only side effects: one file per outside thing. Nothing but the command line imports them."""
