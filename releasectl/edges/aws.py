@@ -1,0 +1,98 @@
+"""How AWS says no: botocore's exceptions, and the same words inside the engine's messages -> our errors.
+
+Comes in: what was being asked of AWS. Goes out: the answer, or one error that says whether AWS refused us, asks
+us to slow down, or was not there. It makes no call of its own.
+"""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    TokenRetrievalError,
+)
+
+from releasectl.errors import ControllerError, Retry
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+# Few retries with jitter by botocore itself; an answer that takes longer is told as "down".
+CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4})
+
+_DENIED = (
+    *("AccessDenied", "UnrecognizedClient", "InvalidClientTokenId", "ExpiredToken", "SignatureDoesNotMatch"),
+    *("AuthFailure", "not authorized to perform", "NotAuthorized", "InvalidSignature", "no valid credential"),
+    "MissingAuthenticationToken",
+)
+_THROTTLED = ("Throttl", "TooManyRequests", "Rate exceeded", "RequestLimitExceeded", "SlowDown")
+_DOWN = (
+    *("Could not connect to the endpoint", "onnection refused", "no such host", "Connection was closed"),
+    *("ServiceUnavailable", "InternalServiceError", "InternalFailure", "InternalError", "i/o timeout"),
+    *("Read timeout", "Connect timeout", "Service Unavailable", "connection reset"),
+)
+
+
+class AwsDenied(ControllerError):
+    """AWS knows us and says no, or does not know us."""
+
+
+class AwsThrottled(ControllerError):
+    """AWS answers, and asks to be asked less often; our retries are spent."""
+
+    retry = Retry.BACKOFF
+
+
+class AwsUnreachable(ControllerError):
+    """AWS does not answer, or answers that it is broken."""
+
+    retry = Retry.BACKOFF
+
+
+class AwsFailed(ControllerError):
+    """AWS refused a call for a reason that has no name of its own here."""
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Translate botocore's exceptions of the calls inside; `what` says what was being done, with the ARN or name."""
+    try:
+        yield
+    except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError) as error:
+        raise AwsDenied(f"{what}: {error}", "Log in to AWS: aws sts get-caller-identity") from error
+    except (EndpointConnectionError, ConnectionClosedError, HTTPClientError) as error:
+        raise named(what, f"Could not connect to the endpoint: {error}") from error
+    except (ClientError, BotoCoreError) as error:
+        raise named(what, str(error)) from error
+
+
+def named(what: str, cause: str) -> ControllerError:
+    """The error for `cause`, the text of an answer of AWS or of the engine that passes one on."""
+    if any(sign in cause for sign in _DENIED):
+        return AwsDenied(f"{what}: {cause}", "Check the role and its permissions: aws sts get-caller-identity")
+    if any(sign in cause for sign in _THROTTLED):
+        return AwsThrottled(f"{what}: {cause}", "Wait a minute, then run the same command again.")
+    if any(sign in cause for sign in _DOWN):
+        return AwsUnreachable(f"{what}: {cause}", "Check the network and the AWS health page, then try again.")
+    return AwsFailed(f"{what}: {cause}", "Read the cause above; run the same command again once it is gone.")
+
+
+def is_ours(error: ControllerError) -> bool:
+    """Is it about AWS not letting us ask, rather than about what we asked for?"""
+    return not isinstance(error, AwsFailed)
+
+
+@functools.cache
+def session(region: str) -> "Session":
+    """One session a region: making one costs more than a call (boto3 loads its models)."""
+    return boto3.Session(region_name=region or None)

@@ -1,0 +1,148 @@
+"""The engine itself: find a new enough `pulumi`, or get one, once a machine and outside any checkout.
+
+Comes in: PATH, the Pulumi home. Goes out: a binary and its version. Three ways, in this order: one that is on
+PATH, the official install, a build from the Go module proxy with the pinned `go.mod` beside this file. It says
+which way it takes, since the last takes minutes. It never runs a program.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulumi.automation import PulumiCommand
+from semver import VersionInfo
+
+from releasectl.errors import ControllerError
+
+VERSION = VersionInfo.parse("3.258.0")  # the oldest that was measured, and the one that is built
+BUILD = Path(__file__).with_name("engine_build")
+MODULE = "github.com/pulumi/pulumi"
+BUILD_TIMEOUT = 45 * 60.0  # seconds; 5 to 8 minutes on two cores
+
+Say = Callable[[str], None]
+
+
+class NoEngine(ControllerError):
+    """No pulumi on this machine, and no way to get one."""
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A pulumi that runs here."""
+
+    path: Path
+    version: str
+
+
+def find() -> Binary:
+    """The newest enough `pulumi` of PATH, or the one we installed. Raises NoEngine."""
+    on_path = shutil.which("pulumi")
+    if on_path and (version := _version_of(Path(on_path))) and version >= VERSION:
+        return Binary(Path(on_path), str(version))
+    ours = _home() / "bin" / "pulumi"
+    if ours.is_file():
+        return Binary(ours, str(VERSION))
+    raise NoEngine(
+        f"looking for pulumi {VERSION} or newer: it is neither on PATH nor in {_home()}",
+        "Run `make setup`, or install it: https://www.pulumi.com/docs/install/",
+    )
+
+
+def install(say: Say) -> Binary:
+    """Find the engine or get it; `say` hears what is happening. Raises NoEngine with every way that was tried."""
+    try:
+        found = find()
+    except NoEngine:
+        tried = [_try(say, way) for way in (_official, _build)]
+    else:
+        say(f"engine: pulumi {found.version} is here ({found.path})")
+        return found
+    try:
+        return find()
+    except NoEngine as error:
+        causes = "; ".join(cause for cause in tried if cause)
+        raise NoEngine(
+            f"getting pulumi {VERSION}: {causes}",
+            "Install it by hand (https://www.pulumi.com/docs/install/), or install Go and run `make setup` again.",
+        ) from error
+
+
+def _try(say: Say, way: Callable[[Say], None]) -> str:
+    """What went wrong with one way, "" if it worked or was not needed."""
+    if (_home() / "bin" / "pulumi").is_file():
+        return ""
+    try:
+        way(say)
+    except (OSError, subprocess.SubprocessError, NoEngine) as error:
+        cause = f"{(way.__doc__ or '').split(':')[0]}: {error}"
+        say(f"engine: {cause}")
+        return cause
+    return ""
+
+
+def _official(say: Say) -> None:
+    """the official install: downloads the release of the vendor, with all language hosts."""
+    say(f"engine: downloading pulumi {VERSION} from its vendor into {_home()}")
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(30.0)
+    try:
+        PulumiCommand.install(root=str(_home()), version=VERSION)
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _build(say: Say) -> None:
+    """the build from source: needs Go and its module proxy."""
+    go = shutil.which("go")
+    if not go:
+        raise NoEngine("`go` is not on PATH", "Install Go.")
+    say(f"engine: building pulumi {VERSION} with Go, once for this machine: about 2 min of downloads, then 5 min of")
+    say("engine: compiling on two cores; every later run finds it ready")
+    target = _home() / "bin"
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="engine-", dir=target.parent) as folder:
+        shutil.copytree(BUILD, folder, dirs_exist_ok=True)
+        fresh = Path(folder) / "pulumi"
+        # Without -X the Automation API refuses the binary: "Could not get Pulumi CLI version" (measured).
+        flags = f"-s -w -X {MODULE}/sdk/v3/go/common/version.Version=v{VERSION}"
+        _go(go, ["mod", "download"], folder)
+        say("engine: sources are here, compiling")
+        _go(go, ["build", "-trimpath", "-ldflags", flags, "-o", str(fresh), f"{MODULE}/pkg/v3/cmd/pulumi"], folder)
+        fresh.replace(target / "pulumi")
+    say(f"engine: built {target / 'pulumi'}")
+
+
+def _go(go: str, arguments: list[str], folder: str) -> None:
+    done = subprocess.run(
+        [go, *arguments], cwd=folder, capture_output=True, text=True, timeout=BUILD_TIMEOUT, check=False
+    )
+    if done.returncode:
+        raise NoEngine(f"`go {arguments[0]}` ended with {done.returncode}: {done.stderr.strip()[-800:]}", "Read above.")
+
+
+def _version_of(binary: Path) -> VersionInfo | None:
+    try:
+        done = subprocess.run([str(binary), "version"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return None
+    found = re.search(r"\d+\.\d+\.\d+\S*", done.stdout)
+    return VersionInfo.parse(found.group(0)) if found and VersionInfo.is_valid(found.group(0)) else None
+
+
+def _home() -> Path:
+    """The CLI's own place for versions, also when a sandbox gives the CLI another home for its logs."""
+    return Path(os.path.expanduser("~")) / ".pulumi" / "versions" / str(VERSION)  # noqa: PTH111 - HOME, not the user's
+
+
+if __name__ == "__main__":
+    try:
+        install(lambda line: print(line, file=sys.stderr, flush=True))
+    except NoEngine as failure:
+        sys.exit(f"{failure.message}\n  {failure.remedy}")

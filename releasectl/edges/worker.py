@@ -1,0 +1,224 @@
+"""The worker: runs one environment's program under the real engine, in a process that outlives its controller.
+
+Comes in: a folder with `job.json` and, on standard input, the words `preview` and `up`, a line each. Goes out, in
+that folder: `<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written in one rename. It
+runs by path with the checkout of the pinned program in front of everything on sys.path, so it imports nothing of
+the controller: only what the program itself may need. It never decides anything and never talks to git.
+
+Why files and a session of its own: with pipes the engine dies by SIGPIPE when its parent does, and leaves a lock,
+a pending create and an orphaned object; with files it finishes its step and leaves everything clean (measured).
+"""
+
+import contextlib
+import json
+import os
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi.automation as auto
+from pulumi.automation import errors as auto_errors
+from semver import VersionInfo
+
+SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the wire's mark of a secret, not one
+
+
+class FileCommand(auto.PulumiCommand):
+    """The CLI with its output in files and its pid on record; `version` is known, so it is not asked."""
+
+    def __init__(self, command: str, version: str, folder: Path) -> None:
+        # The parent's constructor runs `pulumi version`, 0.3 s for what the job already says.
+        self.command = command
+        self.version = VersionInfo.parse(version.removeprefix("v"))
+        self.folder = folder
+
+    def run(
+        self, args: list[str], cwd: str, additional_env: Mapping[str, str], *_: Any, **__: Any
+    ) -> auto.CommandResult:  # fmt: skip
+        argv = [self.command, "--non-interactive", *args]
+        environment = {**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        environment["PATH"] = os.pathsep.join((str(Path(self.command).parent), environment.get("PATH", os.defpath)))
+        out, err = self.folder / "engine.out", self.folder / "engine.err"
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            engine = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=cwd, env=environment,
+                start_new_session=True,
+            )  # fmt: skip
+            replace(self.folder / "engine.pid", str(engine.pid))
+            code = engine.wait()
+        result = auto.CommandResult(
+            stdout=out.read_text(errors="replace"), stderr=err.read_text(errors="replace"), code=code
+        )
+        if code:
+            raise auto_errors.create_command_error(result)
+        return result
+
+
+class LeanStack(auto.Stack):
+    """A stack that asks the CLI nothing beyond the operation itself: its events already said the rest."""
+
+    def __init__(self, name: str, workspace: auto.LocalWorkspace) -> None:
+        # The parent's constructor selects or creates the stack, up to 1.2 s; see `create`.
+        self.name = name
+        self.workspace = workspace
+
+    def outputs(self) -> dict[str, Any]:
+        return {}
+
+    def info(self, show_secrets: bool = False) -> Any:  # noqa: ARG002 - the parent's signature
+        return {}
+
+
+class Events:
+    """Engine events of one operation, reduced to steps; told to a file as they come."""
+
+    def __init__(self, path: Path) -> None:
+        self.steps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.outputs: dict[str, Any] = {}
+        self.problems: list[dict[str, str]] = []
+        self._lock = threading.Lock()
+        self._sink = path.open("w", buffering=1)
+
+    def take(self, event: auto.EngineEvent) -> None:
+        """One event, in a thread of the event server."""
+        with self._lock:
+            if event.diagnostic_event:
+                self._diagnostic(event.diagnostic_event)
+            elif event.resource_pre_event:
+                self._step("start", event.resource_pre_event.metadata)
+            elif event.res_outputs_event:
+                self._done(event.res_outputs_event.metadata)
+            elif event.res_op_failed_event:
+                self._step("failed", event.res_op_failed_event.metadata)
+
+    def changes(self) -> list[dict[str, Any]]:
+        """The steps that change something; a lifted protection is told as `same` by the engine and counts."""
+        return [step for step in self.steps.values() if step["operation"] != "same" or step["unprotects"]]
+
+    def close(self) -> None:
+        self._sink.close()
+
+    def _diagnostic(self, diagnostic: Any) -> None:
+        # Debug messages carry secret outputs in clear: they end here.
+        if diagnostic.severity == "error":
+            self.problems.append({"urn": diagnostic.urn or "", "message": diagnostic.message.strip()})
+
+    def _done(self, step: Any) -> None:
+        if step.type == "pulumi:pulumi:Stack":
+            self.outputs = masked((step.new.outputs if step.new else None) or {})
+        self._step("done", step)
+
+    def _step(self, what: str, step: Any) -> None:
+        if step.type == "pulumi:pulumi:Stack" or step.type.startswith("pulumi:providers:"):
+            return
+        operation = getattr(step.op, "value", step.op)
+        if what == "start" and step.logical:
+            self.steps[step.urn, operation] = reduced(step, operation)
+        if operation != "same":
+            self._tell({"what": what, "operation": operation, "urn": step.urn})
+
+    def _tell(self, line: dict[str, Any]) -> None:
+        # A full disk must not stop the engine: the result still comes by `<word>.json`, or as its absence.
+        with contextlib.suppress(OSError, ValueError):
+            self._sink.write(json.dumps(line) + "\n")
+
+
+def reduced(step: Any, operation: str) -> dict[str, Any]:
+    """What a plan needs of a step: {operation, type, urn, properties: [{path, kind, before, after}], unprotects}."""
+    old, new = step.old, step.new
+    kinds = {
+        path: getattr(diff.diff_kind, "value", diff.diff_kind) for path, diff in (step.detailed_diff or {}).items()
+    }
+    kinds = kinds or dict.fromkeys(step.diffs or (), "update")
+    return {
+        "operation": operation,
+        "type": step.type,
+        "urn": step.urn,
+        "properties": [
+            {"path": path, "kind": kind, "before": value_at(old, path), "after": value_at(new, path)}
+            for path, kind in sorted(kinds.items())
+        ],
+        "unprotects": bool(old and new and old.protect and not new.protect),
+    }
+
+
+def value_at(state: Any, path: str) -> Any:
+    """The value of `a.b[0].c` in a resource's inputs, None where there is none or the path is unusual."""
+    value: Any = masked(state.inputs or {}) if state else None
+    for part in path.replace("[", ".").replace("]", "").split("."):
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return value
+
+
+def masked(value: Any) -> Any:
+    """Secrets as "[secret]"."""
+    if isinstance(value, dict):
+        return "[secret]" if SECRET_MARK in value else {key: masked(item) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list) else value
+
+
+def replace(path: Path, text: str) -> None:
+    """A file is there whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def run(word: str, stack: LeanStack, folder: Path, message: str) -> None:
+    """One operation; its result into `<word>.json`: {ok, error, kind, problems, steps, outputs}."""
+    events = Events(folder / f"{word}.steps.jsonl")
+    result: dict[str, Any] = {"ok": True, "error": "", "kind": ""}
+    try:
+        operate(word, stack, events, message)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the controller as data
+        result = {"ok": False, "error": str(error), "kind": type(error).__name__}
+    finally:
+        events.close()
+    result |= {"problems": events.problems, "steps": events.changes(), "outputs": events.outputs}
+    replace(folder / f"{word}.json", json.dumps(result))
+
+
+def operate(word: str, stack: LeanStack, events: Events, message: str) -> None:
+    """Preview or update; a stack that the backend does not have yet is created, which costs a call only then."""
+
+    def once() -> None:
+        if word == "preview":
+            stack.preview(on_event=events.take, message=message)
+        else:
+            stack.up(on_event=events.take, message=message)
+
+    try:
+        once()
+    except auto.StackNotFoundError:
+        stack.workspace.create_stack(stack.name)
+        once()
+
+
+def main(folder: Path) -> None:
+    job = json.loads((folder / "job.json").read_text())
+    checkout = folder / "checkout"
+
+    def program() -> None:
+        runpy.run_path(str(checkout / "stacks"), run_name="__main__")
+
+    sys.path.insert(0, str(checkout))
+    workspace = auto.LocalWorkspace(
+        work_dir=str(checkout),
+        program=program,
+        pulumi_command=FileCommand(job["pulumi"], job["version"], folder),
+        secrets_provider=job["secrets_provider"] or None,
+    )
+    stack = LeanStack(job["environment"], workspace)
+    for line in sys.stdin:
+        run(line.strip(), stack, folder, job["message"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,113 @@
+"""Plan: what would a release change? Engine events -> Plan.
+
+Comes in: the step events of a preview, reduced by the worker to plain data. Goes out: the changes in a stable
+order, their counts, an identity for them, and which of them a release may not make by itself. It never runs the
+engine and never decides: a finding is a sentence about the plan.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from releasectl.errors import Finding
+from releasectl.outputs import Allowed
+
+DISRUPTIVE = ("delete", "replace")  # words first in a report: something that exists goes away
+
+
+@dataclass(frozen=True)
+class PropertyChange:
+    """One property of one resource; values are JSON, secrets read "[secret]"."""
+
+    path: str
+    kind: str  # add, delete, update, and the same with "-replace"
+    before: object = None
+    after: object = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource."""
+
+    operation: str  # create, update, replace, delete, import, ...
+    type: str
+    urn: str
+    properties: tuple[PropertyChange, ...] = ()
+    unprotects: bool = False
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rsplit("::", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A preview as data. `identity` is the same for two previews that would do the same."""
+
+    changes: tuple[Change, ...] = ()
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """A hash over the sorted logical steps with their differences (engine-independent, 64 hex characters)."""
+        text = json.dumps(_ADAPTER.dump_python(self.changes, mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many resources each operation touches."""
+        return dict(sorted(Counter(change.operation for change in self.changes).items()))
+
+    @property
+    def sentence(self) -> str:
+        """The plan in a few words: `1 replace, 2 create`, the disruptive first; `no changes`."""
+        order = sorted(self.counts, key=lambda name: (name not in DISRUPTIVE, name))
+        return ", ".join(f"{self.counts[name]} {name}" for name in order) or "no changes"
+
+
+_ADAPTER = TypeAdapter(tuple[Change, ...])
+_STEPS = TypeAdapter(list[Change])
+
+
+def from_steps(steps: Sequence[Mapping[str, object]], outputs: Mapping[str, object]) -> Plan:
+    """A plan from the worker's steps (see edges/worker.py); the order in which the engine told them is not kept."""
+    changes = [
+        change for change in _STEPS.validate_python(list(steps)) if change.operation != "same" or change.unprotects
+    ]
+    return Plan(tuple(sorted(changes, key=lambda change: (change.urn, change.operation))), outputs)
+
+
+def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:
+    """The changes that a change of digests or a restart alone may not make."""
+    allowed = tuple(shape)
+    return tuple(
+        Finding(
+            "plan-shape",
+            change.urn,
+            f"this release would {change.operation} {change.type} `{change.name}`{_paths(change)}",
+            "Change `program` or the settings in the same commit if this is meant; otherwise look for drift.",
+        )
+        for change in plan.changes
+        if change.unprotects or not any(_fits(change, rule) for rule in allowed)
+    )
+
+
+def _fits(change: Change, rule: Allowed) -> bool:
+    if change.type != rule.type or change.operation not in rule.operations:
+        return False
+    if change.operation == "create" or not rule.properties:
+        return True
+    return all(_path_fits(prop.path, rule.properties) for prop in change.properties)
+
+
+def _path_fits(path: str, allowed: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")) for prefix in allowed)
+
+
+def _paths(change: Change) -> str:
+    return f" ({', '.join(prop.path for prop in change.properties)})" if change.properties else ""
