@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Any
 
 import yaml
 
 LARGEST = 64 * 1024  # bytes; a reviewed file is far smaller
 DEEPEST = 16  # mappings and lists inside one another
 
+Event = Any  # one of PyYAML's; its stubs call every mark optional, but no event lacks one
 Path = tuple[str | int, ...]  # the keys and list positions that lead to a value
 
 # What a reviewer cannot see or sees wrongly: control characters, line breaks that git does not know, characters
@@ -138,10 +140,10 @@ class _Walk:
             self._say(event, (), "the top level is not a mapping", "Write `key: value` lines.")
         return data
 
-    def _say(self, event: yaml.Event, key: Path, message: str, remedy: str) -> None:
+    def _say(self, event: Event, key: Path, message: str, remedy: str) -> None:
         self.problems.append(Problem(*_place_of(event.start_mark), key, message, remedy))
 
-    def _node_events(self, text: str) -> Iterator[yaml.Event]:
+    def _node_events(self, text: str) -> Iterator[Event]:
         """The events of nodes, up to the first thing after which nothing can be understood."""
         depth = documents = 0
         try:
@@ -164,20 +166,20 @@ class _Walk:
         except (yaml.YAMLError, ValueError, OverflowError) as error:  # chr() and int() of an absurd escape
             self._unreadable(str(error), None)
 
-    def _goes_on(self, event: yaml.DocumentStartEvent, documents: int) -> bool:
+    def _goes_on(self, event: Event, documents: int) -> bool:
         if event.version or event.tags:
             self._say(event, (), "a directive with `%` stands before the document", "Delete its line.")
         if documents > 1:
             self._say(event, (), "a second document starts here", "Delete it; a file holds one document.")
         return documents == 1
 
-    def _unreadable(self, cause: str, mark: yaml.Mark | None) -> None:
+    def _unreadable(self, cause: str, mark: Any) -> None:
         self.broken = True
         remedy = "Mend the indentation, quotes or brackets here or just above."
         place = _place_of(mark) if mark else (1, 1)
         self.problems.append(Problem(*place, (), f"this is not YAML: {shown(cause)[1:-1]}", remedy))
 
-    def _value(self, event: yaml.Event, path: Path) -> object:
+    def _value(self, event: Event, path: Path) -> object:
         self.places.setdefault(path, _place_of(event.start_mark))
         if isinstance(event, yaml.AliasEvent):
             self._span(event, path)
@@ -209,7 +211,7 @@ class _Walk:
                 found.setdefault(key, self._value(value, where))
         return found
 
-    def _key(self, event: yaml.Event, path: Path) -> str:
+    def _key(self, event: Event, path: Path) -> str:
         """The key as text, whatever it looks like: `on: x` has the key `on`."""
         if not isinstance(event, yaml.ScalarEvent):
             return self._no_key(event, path)
@@ -228,7 +230,7 @@ class _Walk:
             self.stand_ins.add(where)
         return key
 
-    def _no_key(self, event: yaml.Event, path: Path) -> str:
+    def _no_key(self, event: Event, path: Path) -> str:
         where = (*path, "?")
         what = "an alias" if isinstance(event, yaml.AliasEvent) else "a mapping or a list"
         self._say(event, where, f"{what} stands where a key belongs", "Write a plain word as the key.")
@@ -245,8 +247,7 @@ class _Walk:
             found.append(self._value(event, (*path, len(found))))
         return found
 
-    def _scalar(self, event: yaml.ScalarEvent, path: Path) -> object:
-        """Quoted text as it is, a plain scalar by YAML 1.2's core schema: a boolean, a number, or else text."""
+    def _scalar(self, event: Event, path: Path) -> object:
         self._span(event, path)
         text: str = event.value
         if _UNSEEN.search(text):
@@ -255,22 +256,18 @@ class _Walk:
             return self._stand_in(event, path, "there is no value", 'Write the value, or `""` for none.')
         if event.style is not None or self._every_scalar_is_text:
             return text
-        if text in _TRUTH:
-            return _TRUTH[text]
-        if not (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
-            return text
-        number = _number(text)
-        if number is None:
+        value = _resolved(text)
+        if value is None:
             message = f"{shown(text)} is no number that everyone reads the same way"
             return self._stand_in(event, path, message, "Put it in quotes if it is text.")
-        return number
+        return value
 
-    def _span(self, event: yaml.Event, path: Path) -> None:
+    def _span(self, event: Event, path: Path) -> None:
         start, end = event.start_mark, event.end_mark
         span = Span(self._bytes_before[start.index], self._bytes_before[end.index], *_place_of(start))
         self.spans.setdefault(path, span)
 
-    def _stand_in(self, event: yaml.Event, path: Path, message: str, remedy: str) -> str:
+    def _stand_in(self, event: Event, path: Path, message: str, remedy: str) -> str:
         self._say(event, path, message, remedy)
         span = self.spans[path]
         if (span.line, span.column) == _place_of(event.start_mark):  # not a repeated key's second value
@@ -284,8 +281,15 @@ def _unseen_escape(text: str) -> tuple[str, str]:
     return f"an escape stands for U+{ord(found[0]):04X}, which no reviewer can see", "Delete the escape."
 
 
-def _number(text: str) -> int | float | None:
-    """The number, or None: too long, not finite, or with a leading zero (octal in YAML 1.1, decimal in 1.2)."""
+def _resolved(text: str) -> str | bool | int | float | None:
+    """A plain scalar's value by YAML 1.2's core schema; None for a number that is none.
+
+    That is: too long, not finite, or with a leading zero (octal for YAML 1.1, decimal for 1.2).
+    """
+    if text in _TRUTH:
+        return _TRUTH[text]
+    if not (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
+        return text
     if len(text) > 32 or _AMBIGUOUS.fullmatch(text):
         return None
     if _INTEGER.fullmatch(text):
@@ -294,5 +298,5 @@ def _number(text: str) -> int | float | None:
     return number if math.isfinite(number) else None
 
 
-def _place_of(mark: yaml.Mark) -> tuple[int, int]:
+def _place_of(mark: Any) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
