@@ -1,0 +1,1 @@
+"""The Pulumi program: environment = f(release, settings)."""

@@ -1,0 +1,45 @@
+"""Physical names and tags, computed in one place so that validation and creation cannot disagree.
+
+Comes in: the environment and the service. Goes out: the names AWS sees and the tags every resource carries.
+Names are explicit because a role that deploys is limited to this prefix, and because an object whose creation
+was interrupted can then be found again by its name.
+"""
+
+from dataclasses import dataclass
+
+PROJECT = "release-controller"
+LONGEST_SERVICE = 40  # ServiceName of App Runner
+LONGEST_SCALING = 32  # AutoScalingConfigurationName of App Runner
+
+
+@dataclass(frozen=True)
+class Place:
+    """One service in one environment."""
+
+    environment: str
+    service: str
+
+    @property
+    def name(self) -> str:
+        """What repository, runtime, roles and alarms are called: `release-controller-staging-web`."""
+        return f"{PROJECT}-{self.environment}-{self.service}"
+
+    @property
+    def scaling_name(self) -> str:
+        """Without the project, because App Runner allows 32 characters here and 40 there."""
+        return f"{self.environment}-{self.service}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Those of the environment, and the service."""
+        return tags(self.environment) | {"service": self.service}
+
+
+def topic_name(environment: str) -> str:
+    """What the alert topic is called: `release-controller-staging`."""
+    return f"{PROJECT}-{environment}"
+
+
+def tags(environment: str) -> dict[str, str]:
+    """For cost and search, on what all services of an environment share."""
+    return {"managed-by": PROJECT, "environment": environment}
