@@ -1,0 +1,135 @@
+"""`python -m sandbox.app_runner`: start the App Runner, say where it is, end it with everything that it started.
+
+Comes in: options, AWS_ENDPOINT_URL for ECR, Logs and CloudWatch. Goes out: one JSON line on stdout when ready,
+{"endpoint": "http://127.0.0.1:PORT", "ca": "<path of the authority's certificate>"}; logs on stderr.
+Exit codes: 0 after SIGTERM, SIGINT or the end of stdin, 3 when it cannot start.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import httpx
+
+from releasectl.errors import ControllerError
+from sandbox.app_runner.api import Api
+from sandbox.app_runner.certificates import certificates
+from sandbox.app_runner.control import ControlPlane
+from sandbox.app_runner.health import Pace
+from sandbox.app_runner.hosting import Surroundings
+from sandbox.app_runner.secrets import Secrets
+from sandbox.app_runner.server import listen
+from sandbox.app_runner.store import Store
+from sandbox.app_runner.telemetry import Telemetry
+from sandbox.process import LOOPBACK
+from sandbox.registry import Registry
+
+_FLUSH = 0.5  # seconds between two batches of log lines
+_REPORT = 2.0  # seconds between two periods of metrics; App Runner's are a minute
+
+
+def main() -> int:
+    options = _options()
+    logging.basicConfig(level=logging.INFO, format="app runner: %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "botocore", "uvicorn"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        asyncio.run(_serve(options))
+    except ControllerError as error:
+        print(f"{error}\n{error.remedy}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.app_runner", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--state", type=Path, required=True, help="folder for services, images and certificates")
+    parser.add_argument("--port", type=int, default=0, help="of the API on loopback; a free one when 0")
+    parser.add_argument("--registry", help="endpoint of the registry API; AWS_ENDPOINT_URL when left out")
+    parser.add_argument("--tempo", type=float, default=0.1, help="how long a second of a health check's interval lasts")
+    parser.add_argument("--start-seconds", type=float, default=10, help="what a program may take until it listens")
+    parser.add_argument("--account", default="000000000000")
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-west-1"))
+    parser.add_argument("--die-with-stdin", action="store_true", help="end when stdin is closed")
+    return parser.parse_args()
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not endpoint:
+        raise ControllerError(
+            "starting the App Runner: AWS_ENDPOINT_URL is not set, so logs and metrics would go to AWS",
+            "Set AWS_ENDPOINT_URL to the sandbox's endpoint.",
+        )
+    ending = _ending(die_with_stdin=options.die_with_stdin)
+    state = _folder(options.state)
+    known = certificates(state)
+    telemetry = Telemetry(endpoint, options.region)
+    # A connection of its own for each request: a kept one may be closed by the instance just when it is used.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    async with httpx.AsyncClient(trust_env=False, timeout=None, limits=limits) as client:  # noqa: S113 - the callers' limits
+        surroundings = Surroundings(
+            state=state,
+            registry=Registry(options.registry or endpoint),
+            telemetry=telemetry,
+            secrets=Secrets(endpoint, options.region),
+            certificate=known.front_door,
+            pace=Pace(options.tempo, options.start_seconds),
+            client=client,
+        )
+        prefix = f"arn:aws:apprunner:{options.region}:{options.account}"
+        control = ControlPlane(Store(state / "state.json"), surroundings, prefix)
+        api = listen(Api(control), options.port)
+        await control.recover()
+        print(json.dumps({"endpoint": f"http://{LOOPBACK}:{api.port}", "ca": str(known.authority)}), flush=True)
+        await _until(ending, telemetry)
+        await api.close()
+        await control.close()
+        await telemetry.flush()
+
+
+def _folder(wanted: Path) -> Path:
+    """The state folder, without what instances of an earlier run left."""
+    state = wanted.resolve()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.rmtree(state / "instances", ignore_errors=True)
+    return state
+
+
+def _ending(*, die_with_stdin: bool) -> asyncio.Event:
+    """Set when this process is to end."""
+    ending, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    if die_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), _read_to_end, ending)
+    return ending
+
+
+def _read_to_end(ending: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        ending.set()
+
+
+async def _until(ending: asyncio.Event, telemetry: Telemetry) -> None:
+    """Send logs and metrics until the end."""
+    rounds = 0
+    while not ending.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), _FLUSH)
+        await telemetry.flush()
+        rounds += 1
+        if rounds % int(_REPORT / _FLUSH) == 0:
+            await telemetry.report()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Ask an instance whether it is well, the way the service's health check says.
+
+Comes in: a health check's settings, a running instance, the pace of time. Goes out: nothing when it became well,
+Unhealthy with the reason when it did not. Intervals are scaled by the pace; a timeout never under a second, so
+that a busy laptop is not taken for a broken release.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from sandbox.app_runner.instance import Instance
+
+LOOPBACK = "127.0.0.1"
+
+
+class Unhealthy(Exception):
+    """The instance is not well; the message is the reason, as the service log tells it."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """`tempo` scales AWS's seconds; `start` is how long, in real seconds, a process may take to listen."""
+
+    tempo: float
+    start: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """A HealthCheckConfiguration in real seconds."""
+
+    protocol: str
+    path: str
+    interval: float
+    timeout: float
+    healthy: int
+    unhealthy: int
+
+
+def check(settings: Mapping[str, Any], pace: Pace) -> Check:
+    return Check(
+        protocol=settings["Protocol"],
+        path=settings["Path"],
+        interval=settings["Interval"] * pace.tempo,
+        timeout=max(1.0, settings["Timeout"] * pace.tempo),
+        healthy=settings["HealthyThreshold"],
+        unhealthy=settings["UnhealthyThreshold"],
+    )
+
+
+async def become_well(
+    instance: Instance, wanted: Check, client: httpx.AsyncClient, *, patience: float, fallback: int | None
+) -> int:
+    """Wait until `instance` is well; answers the port that it listens on. Raises Unhealthy.
+
+    `fallback` is the configured port, for programs that do not read PORT, None when it was taken before.
+    """
+    port = await _listening(instance, [instance.port, *([fallback] if fallback else [])], patience)
+    good = bad = 0
+    while good < wanted.healthy:
+        reason = await _ask(port, wanted, client)
+        good, bad = (good + 1, 0) if not reason else (0, bad + 1)
+        if bad >= wanted.unhealthy:
+            raise Unhealthy(f"Health check failed {bad} times: {reason}")
+        if good < wanted.healthy:
+            await _pause(instance, wanted.interval)
+    return port
+
+
+async def stay_well(instance: Instance, port: int, wanted: Check, client: httpx.AsyncClient) -> None:
+    """Never returns while `instance` is well. Raises Unhealthy at its end or after the threshold of failures."""
+    bad = 0
+    while bad < wanted.unhealthy:
+        await _pause(instance, wanted.interval)
+        reason = await _ask(port, wanted, client)
+        bad = bad + 1 if reason else 0
+    raise Unhealthy(f"Health check failed {bad} times: {reason}")
+
+
+async def _listening(instance: Instance, ports: list[int], patience: float) -> int:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        for port in ports:
+            if not await _connect(port, 1.0):
+                return port
+        await _pause(instance, 0.05)
+    raise Unhealthy(f"Nothing listens on port {' or '.join(str(port) for port in ports)} after {patience:g} s")
+
+
+async def _pause(instance: Instance, seconds: float) -> None:
+    """Sleep, but notice at once when the process ends."""
+    await asyncio.wait({instance.exited}, timeout=seconds)
+    if instance.exited.done():
+        raise Unhealthy(f"The container exited with code {instance.exited.result()}")
+
+
+async def _ask(port: int, wanted: Check, client: httpx.AsyncClient) -> str:
+    """Nothing when well, else the reason."""
+    if wanted.protocol == "TCP":
+        return await _connect(port, wanted.timeout)
+    url = f"http://{LOOPBACK}:{port}{wanted.path}"
+    try:
+        async with asyncio.timeout(wanted.timeout):
+            answer = await client.get(url)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        return f"GET {wanted.path}: {type(error).__name__}"
+    return "" if answer.is_success else f"GET {wanted.path}: status {answer.status_code}"
+
+
+async def _connect(port: int, timeout: float) -> str:  # noqa: ASYNC109 - the caller's word, not a deadline of ours
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except (OSError, TimeoutError) as error:
+        return f"connecting to port {port}: {type(error).__name__}"
+    writer.close()
+    return ""
