@@ -120,9 +120,24 @@ class Git:
             stream.read(1)
         return found
 
+    def resolve(self, name: str) -> str:
+        """The full commit of a branch, tag or abbreviated commit. Raises UnknownCommit."""
+        try:
+            return (
+                self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").decode().strip()
+            )
+        except GitFailed as error:
+            raise UnknownCommit(f"looking for {name!r}: this clone has no such commit", "Fetch it first.") from error
+
     def newest_commit(self, commit: str, *paths: str) -> str:
         """The newest commit up to `commit` that changed one of `paths`, "" if there is none."""
         return self.run("log", "-1", "--format=%H", commit, "--", *paths).decode().strip()
+
+    def why(self, commit: str, path: str) -> tuple[str, str]:
+        """Who last changed `path` up to `commit`, and the subject of that commit."""
+        found = self.run("log", "-1", "--format=%an%x00%s", commit, "--", path).decode(errors="replace").strip()
+        who, _, subject = found.partition("\0")
+        return who, subject
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Is `older` part of the history of `newer`? Raises UnknownCommit when either cannot be found."""
@@ -146,7 +161,7 @@ class Git:
     def commit(
         self,
         branch: str,
-        message: str,
+        message: str | Callable[[], str],
         change: Callable[[str], Mapping[str, bytes | None]],
         *,
         attempts: int = 12,
@@ -161,7 +176,7 @@ class Git:
             files = change(tip)
             if not files:
                 return tip
-            commit = self._write_commit(tip, files, message)
+            commit = self._write_commit(tip, files, message if isinstance(message, str) else message())
             if self._push(commit, branch):
                 return commit
             _pause(attempt)

@@ -10,6 +10,7 @@ a pending create and an orphaned object; with files it finishes its step and lea
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import runpy
@@ -30,11 +31,12 @@ SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the wire's mark
 class FileCommand(auto.PulumiCommand):
     """The CLI with its output in files and its pid on record; `version` is known, so it is not asked."""
 
-    def __init__(self, command: str, version: str, folder: Path) -> None:
+    def __init__(self, command: str, version: str, folder: Path, lock: int) -> None:
         # The parent's constructor runs `pulumi version`, 0.3 s for what the job already says.
         self.command = command
         self.version = VersionInfo.parse(version.removeprefix("v"))
         self.folder = folder
+        self.lock = lock
 
     def run(
         self, args: list[str], cwd: str, additional_env: Mapping[str, str], *_: Any, **__: Any
@@ -46,7 +48,7 @@ class FileCommand(auto.PulumiCommand):
         with out.open("wb") as stdout, err.open("wb") as stderr:
             engine = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=cwd, env=environment,
-                start_new_session=True,
+                start_new_session=True, pass_fds=[self.lock],
             )  # fmt: skip
             replace(self.folder / "engine.pid", str(engine.pid))
             code = engine.wait()
@@ -209,10 +211,13 @@ def main(folder: Path) -> None:
         runpy.run_path(str(checkout / "stacks"), run_name="__main__")
 
     sys.path.insert(0, str(checkout))
+    # Held by us and by the engine, let go by the kernel when both are gone: how others see that we live.
+    lock = (folder / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     workspace = auto.LocalWorkspace(
         work_dir=str(checkout),
         program=program,
-        pulumi_command=FileCommand(job["pulumi"], job["version"], folder),
+        pulumi_command=FileCommand(job["pulumi"], job["version"], folder, lock.fileno()),
         secrets_provider=job["secrets_provider"] or None,
     )
     stack = LeanStack(job["environment"], workspace)

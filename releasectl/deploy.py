@@ -1,0 +1,256 @@
+"""Walks one release through plan, apply, verify and record.
+
+Comes in: a target and the world. Goes out: the deployment as it was recorded. The order is what makes it safe:
+look, refuse if need be, write the intent, act, write what came of it, prove, write the verdict. Until the intent
+is written an error changes nothing; after it, every end is recorded or left so that the next pass can find it.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from releasectl import apply, plan, report, target, verify
+from releasectl.errors import ControllerError, Finding, Retry
+from releasectl.outputs import Outputs, Service
+from releasectl.outputs import read as read_outputs
+from releasectl.record import Deployment, Moment, Phase, new_id
+from releasectl.release import Pin
+from releasectl.target import Target
+from releasectl.verify import Health, Observation, Pinned, Proof
+from releasectl.world import Session, World
+
+
+class ProgramNotOnMain(ControllerError):
+    """A release pins a program that nobody merged."""
+
+    exit_code = 2
+    retry = Retry.AFTER_CHANGE
+
+
+def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
+    """What `wanted` would change; changes nothing. Raises what the engine, git and AWS raise."""
+    check_program(wanted, world)
+    prepare(wanted, world, folder)
+    with _open(wanted, world, folder, "preview") as session:
+        return session.preview()
+
+
+def release(wanted: Target, world: World, *, last: Deployment | None, attempt: int) -> Deployment:
+    """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed."""
+    check_program(wanted, world)
+    now = world.clock.now()
+    identifier = new_id(now, last.id if last else "")
+    folder = world.folder / wanted.environment / identifier
+    world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
+    prepare(wanted, world, folder)
+    with _open(wanted, world, folder, identifier) as session:
+        planned = session.preview()
+        outputs = read_outputs(planned.outputs)
+        world.say(f"{wanted.environment}: plan: {planned.sentence}")
+        refused = _refusals(wanted, planned, outputs, last=last, world=world)
+        deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
+        if refused:
+            return _refuse(deployment, refused, world, last)
+        deployment = _with_baseline(deployment, outputs, world)
+        world.records.open(deployment, last.id if last else "")
+        try:
+            _shield(deployment, outputs, world)
+            world.say(f"{wanted.environment}: applying")
+            result = session.up()
+        except ControllerError as error:
+            return errored(deployment, error, world)
+    return conclude(deployment, result, world)
+
+
+def conclude(deployment: Deployment, result: apply.Result, world: World) -> Deployment:
+    """The engine is done: write what it left, then prove it."""
+    findings = apply.findings(result)
+    message = "the engine failed" if findings else "the engine is done"
+    outputs = result.plan.outputs or deployment.outputs
+    deployment = world.records.add(
+        deployment, Moment(Phase.VERIFYING, world.clock.now(), message), outputs=outputs, findings=findings
+    )
+    return prove(deployment, world)
+
+
+def prove(deployment: Deployment, world: World) -> Deployment:
+    """Ask what runs, judge, write the verdict, and tell people when it is not a good one."""
+    try:
+        outputs = read_outputs(deployment.outputs) if deployment.outputs else None
+        proofs = _proofs(deployment, outputs, world) if outputs else ()
+    except ControllerError as error:
+        return errored(deployment, error, world)
+    applied = [Health.DEGRADED] if deployment.findings else []
+    health = verify.worst([*applied, *(proof.health for proof in proofs)])
+    phase = {Health.HEALTHY: Phase.LIVE, Health.DEGRADED: Phase.FAILED, Health.UNKNOWN: Phase.ERRORED}[health]
+    findings = (*deployment.findings, *(finding for proof in proofs for finding in proof.findings))
+    deployment = world.records.add(
+        deployment,
+        Moment(phase, world.clock.now(), _verdict(phase, proofs, findings)),
+        findings=findings,
+        serving={proof.service: proof.serving for proof in proofs},
+        log={proof.service: proof.log for proof in proofs if proof.health is not Health.HEALTHY and proof.log},
+    )
+    _tell(deployment, world)
+    return deployment
+
+
+def errored(deployment: Deployment, error: ControllerError, world: World) -> Deployment:
+    """Our machinery broke after the intent was written; the next pass tries again."""
+    message = f"{error.message} - {error.remedy}"
+    deployment = world.records.add(deployment, Moment(Phase.ERRORED, world.clock.now(), message))
+    _tell(deployment, world)
+    return deployment
+
+
+def check_program(wanted: Target, world: World) -> None:
+    """The pinned program is on main: nobody's branch runs with an environment's credentials."""
+    program = wanted.release.program
+    if not world.desired.is_ancestor(program, world.desired.fetch()):
+        path = target.release_path(wanted.environment)
+        raise ProgramNotOnMain(f"checking {path}: program {program} is not on main", "Pin a commit of main.")
+
+
+def prepare(wanted: Target, world: World, folder: Path) -> None:
+    """The program at its pinned commit, with this release's data in it: all that the worker reads."""
+    folder.mkdir(parents=True)
+    checkout = folder / "checkout"
+    world.desired.export(wanted.release.program, checkout)
+    for path, raw in wanted.files.items():
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).write_bytes(raw)
+
+
+def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
+    return world.engine.open(
+        folder,
+        wanted.environment,
+        message=message,
+        variables=wanted.variables,
+        secrets_provider=wanted.secrets_provider,
+    )
+
+
+def _intent(
+    wanted: Target, planned: plan.Plan, world: World, *, identifier: str, now: datetime, attempt: int
+) -> Deployment:  # fmt: skip
+    who, why = world.desired.why(wanted.commit, target.release_path(wanted.environment))
+    return Deployment(
+        id=identifier,
+        environment=wanted.environment,
+        identity=wanted.identity,
+        settings=wanted.settings_identity,
+        commit=wanted.commit,
+        program=wanted.release.program,
+        services=wanted.release.services,
+        by=who,
+        reason=why,
+        holder=world.holder,
+        phases=(Moment(Phase.APPLYING, now, planned.sentence),),
+        attempt=attempt,
+        watch=wanted.watch,
+        plan={"identity": planned.identity, "counts": planned.counts, "sentence": planned.sentence},
+        outputs=planned.outputs,
+    )
+
+
+def _refusals(
+    wanted: Target, planned: plan.Plan, outputs: Outputs, *, last: Deployment | None, world: World
+) -> tuple[Finding, ...]:
+    """Why this release may not be applied, before anything is changed."""
+    only_digests = (
+        last is not None
+        and last.phase is Phase.LIVE
+        and (last.program, last.settings) == (wanted.release.program, wanted.settings_identity)
+    )
+    outside = plan.outside(planned, outputs.shape) if only_digests else ()
+    return (*_unreadable(wanted, outputs, world), *outside)
+
+
+def _unreadable(wanted: Target, outputs: Outputs, world: World) -> Iterator[Finding]:
+    """Digests that the environment's registry cannot give: App Runner would only find out while releasing."""
+    for name, pin in _released(wanted.release.services):
+        repository = outputs.services[name].repository if name in outputs.services else ""
+        if not repository or not world.registry.images(outputs.region, repository, pin.digest):
+            yield Finding(
+                "digest-readable",
+                f"{target.release_path(wanted.environment)} services.{name}.digest",
+                f"no image {pin.digest} in {repository or 'a repository that is yet to be made'}",
+                "Push the image to that repository, or pin a digest that is there.",
+            )
+
+
+def _refuse(deployment: Deployment, findings: tuple[Finding, ...], world: World, last: Deployment | None) -> Deployment:
+    message = "; ".join(finding.message for finding in findings)
+    moment = Moment(Phase.REFUSED, world.clock.now(), message)
+    unchanged = last.outputs if last else {}
+    refused = replace(deployment, phases=(moment,), findings=findings, outputs=unchanged)
+    world.records.open(refused, last.id if last else "")
+    return refused
+
+
+def _with_baseline(deployment: Deployment, outputs: Outputs, world: World) -> Deployment:
+    """How the services looked before: what was already red cannot judge this release."""
+    existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
+    return replace(deployment, before=_observe(existing, outputs.region, world, watch=0))
+
+
+def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
+    for name, pin in _released(deployment.services):
+        world.registry.shield(outputs.region, outputs.services[name].repository, pin.digest)
+
+
+def _proofs(deployment: Deployment, outputs: Outputs, world: World) -> tuple[Proof, ...]:
+    pins = dict(_released(deployment.services))
+    declared = {name: outputs.services[name] for name in pins if name in outputs.services}
+    world.say(f"{deployment.environment}: verifying {', '.join(declared) or 'nothing: no service has a digest yet'}")
+    after = _observe(declared, outputs.region, world, watch=deployment.watch)
+    return tuple(
+        verify.prove(
+            name,
+            _pinned(pins[name], declared[name].repository, outputs.region, world),
+            declared[name],
+            before=deployment.before.get(name),
+            after=observation,
+        )
+        for name, observation in after.items()
+    )
+
+
+def _pinned(pin: Pin, repository: str, region: str, world: World) -> Pinned:
+    return Pinned(pin.digest, pin.commit, world.registry.images(region, repository, pin.digest) or (pin.digest,))
+
+
+def _observe(services: Mapping[str, Service], region: str, world: World, *, watch: float) -> dict[str, Observation]:
+    """All services at once: each is watched for the whole time."""
+    if not services:
+        return {}
+    with ThreadPoolExecutor(len(services)) as pool:
+        seen = pool.map(lambda service: world.live.observe(region, service, watch=watch), services.values())
+        return dict(zip(services, seen, strict=True))
+
+
+def _released(services: Mapping[str, Pin]) -> Iterator[tuple[str, Pin]]:
+    return ((name, pin) for name, pin in services.items() if pin.digest)
+
+
+def _verdict(phase: Phase, proofs: tuple[Proof, ...], findings: tuple[Finding, ...]) -> str:
+    if phase is Phase.LIVE:
+        proven = ", ".join(f"{proof.service} runs {proof.serving}" for proof in proofs)
+        return f"proven: {proven}" if proven else "the environment is there; no service has a digest yet"
+    return "; ".join(finding.message for finding in findings)
+
+
+def _tell(deployment: Deployment, world: World) -> None:
+    """Page about what is not live. A page that cannot be sent must not turn a verdict into an error."""
+    topic = str(deployment.outputs.get("topic") or "")
+    if deployment.phase is Phase.LIVE or not topic.startswith("arn:"):
+        return
+    subject = f"{deployment.environment}: release {deployment.phase}"
+    try:
+        world.notifier.tell(topic.split(":")[3], topic, subject=subject, text=report.deployment(deployment))
+    except ControllerError as error:
+        world.say(f"telling {topic}: {error.message}")

@@ -1,0 +1,166 @@
+"""Record: what happened, as lines that are only ever added. Lines <-> Deployment.
+
+Comes in: one JSON object a line; the first says what was intended and by whom, later ones what came of it. Goes
+out: the Deployment they add up to, and the path of its file on the branch `deployments`. Intent is written before
+the effect, so a crash leaves a line that says where to look. It never forgets a line and never rewrites one.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from releasectl.errors import ControllerError, Finding
+from releasectl.release import Pin
+from releasectl.verify import Observation
+
+BRANCH = "deployments"
+SCHEMA = 1
+
+
+class Phase(StrEnum):
+    """Where a deployment stands. Refused and failed are verdicts about the release; errored is our machinery."""
+
+    APPLYING = "applying"
+    VERIFYING = "verifying"
+    LIVE = "live"
+    REFUSED = "refused"
+    FAILED = "failed"
+    ERRORED = "errored"
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing of this deployment is still under way."""
+        return self not in (Phase.APPLYING, Phase.VERIFYING)
+
+
+class UnreadableRecord(ControllerError):
+    """A file of the branch `deployments` is not what we wrote."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who works on a deployment, so that another controller can tell whether it still lives."""
+
+    host: str
+    boot: str
+    pid: int
+    run: str = ""  # the CI run's URL, where there is one
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One phase and when it began."""
+
+    phase: Phase
+    at: datetime
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One attempt to make an environment run a release."""
+
+    id: str
+    environment: str
+    identity: str
+    commit: str  # the tip of main that was read
+    program: str
+    settings: str  # identity of the settings
+    services: Mapping[str, Pin]
+    by: str
+    reason: str
+    holder: Holder
+    phases: tuple[Moment, ...]
+    attempt: int = 1
+    watch: float = 0.0  # seconds over which the services have to be well
+    plan: Mapping[str, Any] = field(default_factory=dict)  # {identity, counts, sentence}
+    before: Mapping[str, Observation] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    serving: Mapping[str, str] = field(default_factory=dict)
+    log: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands."""
+        return self.phases[-1].phase
+
+    @property
+    def message(self) -> str:
+        """Why it stands there."""
+        return self.phases[-1].message
+
+    @property
+    def started(self) -> datetime:
+        """When its intent was written."""
+        return self.phases[0].at
+
+    @property
+    def since(self) -> datetime:
+        """When it came to where it stands."""
+        return self.phases[-1].at
+
+    @property
+    def path(self) -> str:
+        """Its file: `staging/2026/11/<id>.jsonl`."""
+        return f"{self.environment}/{self.started:%Y/%m}/{self.id}.jsonl"
+
+
+_DEPLOYMENT = TypeAdapter(Deployment)
+_VERSIONED = {SCHEMA: _DEPLOYMENT}  # a later schema is read by its own adapter; old records stay as they are
+
+
+def new_id(now: datetime, last: str = "") -> str:
+    """An id that sorts after `last` even when this host's clock is behind: `20261121T004000Z-3f9c1a`."""
+    if last:
+        now = max(now, datetime.strptime(last[:16], "%Y%m%dT%H%M%S%z") + timedelta(seconds=1))
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def as_data(deployment: Deployment) -> dict[str, Any]:
+    """A deployment as plain JSON values: what a file's lines add up to, with its phase."""
+    data: dict[str, Any] = _DEPLOYMENT.dump_python(deployment, mode="json")
+    return {"schema": SCHEMA, **data}
+
+
+def first_line(deployment: Deployment) -> bytes:
+    """The line that opens a deployment's file."""
+    return _line(as_data(deployment))
+
+
+def next_line(moment: Moment, **facts: object) -> bytes:
+    """A later line: one more phase, and the facts that came with it (fields of Deployment)."""
+    data = TypeAdapter(dict[str, Any]).dump_python({"phases": [moment], **facts}, mode="json")
+    return _line(data)
+
+
+def read(path: str, raw: bytes) -> Deployment:
+    """All lines of one file, added up. Raises UnreadableRecord."""
+    merged: dict[str, Any] = {}
+    try:
+        for line in raw.splitlines():
+            data = json.loads(line)
+            phases = [*merged.get("phases", ()), *data.get("phases", ())]
+            merged |= data | {"phases": phases}
+        return _VERSIONED[merged.pop("schema", None)].validate_python(merged)
+    except (ValueError, ValidationError, AttributeError, TypeError, KeyError) as error:
+        raise UnreadableRecord(
+            f"reading {path} on branch {BRANCH}: {error}",
+            f"Look at what changed it: git log origin/{BRANCH} -- {path}",
+        ) from error
+
+
+def newest(paths: Iterable[str], environment: str, count: int) -> tuple[str, ...]:
+    """The newest `count` files of an environment, newest first; ids sort by time."""
+    mine = (path for path in paths if path.startswith(f"{environment}/") and path.endswith(".jsonl"))
+    return tuple(sorted(mine, reverse=True)[:count])
+
+
+def _line(data: Mapping[str, object]) -> bytes:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

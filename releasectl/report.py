@@ -1,0 +1,105 @@
+"""Report: a plan, a deployment, an environment in words for a terminal.
+
+Comes in: values of the core. Goes out: text. Health and status lines hold no times that change by themselves, so
+that two looks at the same state read the same. It asks nobody and decides nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from releasectl.plan import Change, Plan
+from releasectl.record import Deployment
+from releasectl.verify import Observation
+
+if TYPE_CHECKING:
+    from releasectl.reconcile import Standing
+
+
+def plan(planned: Plan) -> str:
+    """The plan: words first, then a line for each resource with its properties."""
+    lines = [f"plan {planned.identity[:12]}: {planned.sentence}"]
+    for change in planned.changes:
+        lines.append(f"  {change.operation:8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}")
+        lines += [f"             {line}" for line in _properties(change)]
+    return "\n".join(lines)
+
+
+def _properties(change: Change) -> Iterable[str]:
+    if change.operation in ("create", "delete"):
+        return
+    for prop in change.properties:
+        yield f"{prop.path}: {_value(prop.before)} -> {_value(prop.after)}"
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 90 else f"{text[:87]}..."
+
+
+def deployment(recorded: Deployment) -> str:
+    """One deployment: verdict, origin, findings, last log lines."""
+    lines = [
+        f"{recorded.environment} {recorded.phase}: {recorded.message}",
+        f"deployment {recorded.id} of {recorded.commit[:12]}, by {recorded.by}: {recorded.reason}",
+        *(f"- {finding}" for finding in recorded.findings),
+    ]
+    for service, log in recorded.log.items():
+        lines += [f"last log lines of {service}:", *(f"  {line}" for line in log)]
+    return "\n".join(lines)
+
+
+def history(recorded: Iterable[Deployment]) -> str:
+    """A line for each deployment, newest first."""
+    return table(
+        ("started", "phase", "deployment", "pins", "why"),
+        [
+            (f"{one.started:%Y-%m-%d %H:%M:%S}", one.phase, one.id, _pins(one), f"{one.by}: {one.reason}")
+            for one in recorded
+        ],
+    )
+
+
+def _pins(recorded: Deployment) -> str:
+    pins = [f"{name} {pin.version or pin.digest[:19]}" for name, pin in recorded.services.items() if pin.digest]
+    return ", ".join(pins) or "nothing yet"
+
+
+def explain(standing: "Standing", commands: str = "") -> str:
+    """Why an environment stands where it stands, in order, and what happens next."""
+    last, step = standing.deployment, standing.step
+    lines = [f"{standing.environment}"]
+    if last:
+        lines += [f"  {moment.at:%Y-%m-%d %H:%M:%S}  {moment.phase}: {moment.message}" for moment in last.phases]
+    else:
+        lines.append("  nothing was ever released here")
+    until = f", not before {step.until:%H:%M:%S} UTC" if step.until else ""
+    lines.append(f"  next: {step.action}{until}: {step.reason}")
+    if commands:
+        lines.append(f"  {commands}")
+    return "\n".join(lines)
+
+
+def status(standing: "Standing", seen: Mapping[str, Observation]) -> list[tuple[str, ...]]:
+    """Rows: environment, service, pinned, runs, health, where it stands."""
+    rows: list[tuple[str, ...]] = []
+    for name, pin in standing.target.release.services.items():
+        observation = seen.get(name)
+        runs = observation.digest[:19] if observation and observation.digest else "-"
+        rows.append(
+            (standing.environment, name, pin.digest[:19] or "-", runs, _health(observation), standing.step.action)
+        )
+    return rows
+
+
+def _health(observation: Observation | None) -> str:
+    if observation is None:
+        return "-"
+    return {True: "healthy", False: "degraded", None: "unknown"}[observation.is_well]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they have to be."""
+    widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
+    )

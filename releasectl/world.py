@@ -1,0 +1,128 @@
+"""World: what the core asks of the outside, as a few small protocols in one frozen value.
+
+The command line builds the real one from `edges/`; tests build one of twins that pass the same contract tests.
+Nothing here has a default: whoever makes a World says what is real.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from releasectl.apply import Result
+from releasectl.outputs import Service
+from releasectl.plan import Plan
+from releasectl.record import Deployment, Holder, Moment
+from releasectl.verify import Observation
+
+
+class Desired(Protocol):
+    """Git, as far as it says what should run."""
+
+    def fetch(self, branch: str = "main") -> str:
+        """The remote's tip of the branch, "" without one."""
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """A file's bytes at a commit, None when it is not there."""
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Is one commit part of the history of the other?"""
+
+    def export(self, commit: str, folder: Path) -> None:
+        """The whole tree of a commit into a new folder."""
+
+    def why(self, commit: str, path: str) -> tuple[str, str]:
+        """Who last changed a file, and the first line of what they said."""
+
+
+class Records(Protocol):
+    """The branch of deployments."""
+
+    def history(self, environment: str, count: int) -> tuple[Deployment, ...]:
+        """The newest deployments of an environment, newest first."""
+
+    def open(self, deployment: Deployment, after: str) -> None:
+        """Write a new deployment's first line; `after` is the id of the newest one that was seen ("" for none).
+
+        Raises Stale when another deployment of the environment came between.
+        """
+
+    def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
+        """Write a further line; the deployment with it."""
+
+
+class Registry(Protocol):
+    """The image repositories."""
+
+    def images(self, region: str, repository: str, digest: str) -> tuple[str, ...]:
+        """The digest and, for an index, its children; () when the repository does not have it."""
+
+    def shield(self, region: str, repository: str, digest: str) -> None:
+        """Tag a digest so that retention can never expire it."""
+
+
+class Session(Protocol):
+    """One worker with one environment's program."""
+
+    def preview(self) -> Plan:
+        """What would change."""
+
+    def up(self) -> Result:
+        """Change it."""
+
+
+class Engine(Protocol):
+    """The engine on this machine."""
+
+    def open(
+        self, folder: Path, environment: str, *, message: str, variables: Mapping[str, str], secrets_provider: str
+    ) -> AbstractContextManager[Session]:
+        """A worker in a folder whose `checkout` is ready."""
+
+    def result(self, folder: Path, word: str) -> Result | None:
+        """What a worker left in a folder, None while there is nothing."""
+
+    def is_running(self, folder: Path) -> bool:
+        """Does a worker still work in this folder?"""
+
+
+class Live(Protocol):
+    """The running services."""
+
+    def observe(self, region: str, service: Service, *, watch: float) -> Observation:
+        """What a service says of itself; `watch` is how many seconds to look at its health."""
+
+
+class Notifier(Protocol):
+    """A way to reach people."""
+
+    def tell(self, region: str, topic: str, *, subject: str, text: str) -> None:
+        """Publish to a topic."""
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime:
+        """Now, in UTC."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside, and who we are in it."""
+
+    desired: Desired
+    records: Records
+    registry: Registry
+    engine: Engine
+    live: Live
+    notifier: Notifier
+    clock: Clock
+    holder: Holder
+    folder: Path  # where deployments have their work folders
+    say: Callable[[str], None]  # progress, for people
