@@ -60,7 +60,8 @@ def build(source: Path, *, commit: str, version: str, cache: Path, variables: Ma
     `cache` keeps the dependencies layer; `variables` become the image's own environment, e.g.
     {"WEB_FAIL": "health"} for an image that is broken on purpose. Raises CannotBuild.
     """
-    layers = [_dependencies(source, cache), _code(source, {"version": version, "commit": commit})]
+    code = _code(source, {"version": version, "commit": commit})
+    layers = [_dependencies(source, cache), code]
     environment = {"PYTHONPATH": "/app:/app/site-packages", **(variables or {})}
     config = _config(environment, {"revision": commit, "version": version}, layers)
     blobs = {digest_of(blob): blob for blob in (config, *layers)}
