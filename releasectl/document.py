@@ -36,6 +36,27 @@ class Document:
     places: Mapping[Path, tuple[int, int]]
 
 
+_TEXT = ("text", "Put one text in quotes.")
+_MAPPING = ("a mapping", "Write `key: value` lines below it.")
+_LIST = ("a list", "Write a list such as `[a, b]`.")
+_NUMBER = ("a whole number", "Write a number without quotes.")
+_SHAPES = {  # pydantic's error type -> what should stand there, and the remedy
+    "string_type": _TEXT,
+    "dataclass_type": _MAPPING,
+    "model_type": _MAPPING,
+    "dict_type": _MAPPING,
+    "mapping_type": _MAPPING,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "int_type": _NUMBER,
+    "int_from_float": _NUMBER,
+    "float_type": ("a number", "Write a number without quotes."),
+    "bool_type": ("true or false", "Write `true` or `false` without quotes."),
+}
+
+
 def load(path: str, raw: bytes, *, every_scalar_is_text: bool) -> Document:
     """The file as plain data. Raises InvalidFile with every finding about its form.
 
@@ -108,19 +129,22 @@ def _judge(document: Document, model: type[Model]) -> tuple[Model | None, list[P
 
 
 def _problems(document: Document, schema: Mapping[str, Any], errors: list[ErrorDetails]) -> Iterator[Problem]:
-    """The model's errors in our words. A misspelt key is one problem: the key it hides is not missing as well."""
+    """The model's errors in our words, without those that only follow from another.
+
+    A misspelt key hides one that is then missing; a list of wrong items counts as too short.
+    """
     hints: dict[Path, str] = {}
-    for error in errors:
+    paths = [_path(error["loc"], document.data) for error in errors]
+    for error, path in zip(errors, paths, strict=True):
         if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            path = _path(error["loc"], document.data)
             known = _known_keys(schema, path[:-1]) - set(_at(document.data, path[:-1]))
             hints[path] = near(str(path[-1]), known)
-    meant = {(*path[:-1], hint) for path, hint in hints.items()}
-    for error in errors:
-        path = _path(error["loc"], document.data)
+    follows = {(*path[:-1], hint) for path, hint in hints.items()}
+    follows |= {path[:length] for path in paths for length in range(len(path))}
+    for error, path in zip(errors, paths, strict=True):
         if path in hints:
             yield _unknown_key(document, path, hints[path], _known_keys(schema, path[:-1]))
-        elif path not in meant:
+        elif path not in follows:
             message, remedy = _words(error, path)
             yield Problem(*_place(document, path), path, message, remedy)
 
@@ -147,22 +171,27 @@ def _place(document: Document, path: Path) -> tuple[int, int]:
 
 def _words(error: ErrorDetails, path: Path) -> tuple[str, str]:
     """Message and remedy for what pydantic found, without its vocabulary."""
-    name = shown(path[-1]) if path else "the file"
-    value = error["input"]
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "wrong":
+    name, value, context = _name(path), error["input"], error.get("ctx", {})
+    if error["type"] == "wrong":
         return f"{name} {context['message']}", str(context["remedy"])
-    if kind in ("missing", "missing_argument"):
-        return f"{name} is missing", f"Add {name}; every key without a default is written out."
-    if kind == "string_type":
-        quote = "Put it in quotes." if not isinstance(value, dict | list) else "Write one text, in quotes."
-        return f"{name} should be text, not {_kind(value)}", quote
-    if kind in ("dataclass_type", "model_type", "dict_type", "mapping_type", "model_attributes_type"):
-        return f"{name} should be a mapping, not {_kind(value)}", "Write `key: value` lines below it."
-    if kind in ("literal_error", "enum"):
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{name} is missing", f"Add {name}; a key without a default is always written out."
+    if error["type"] in ("literal_error", "enum"):
         return _choice(name, str(value), str(context.get("expected", "")))
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "should", 1)
+    if error["type"] in _SHAPES:
+        shape, remedy = _SHAPES[error["type"]]
+        return f"{name} should be {shape}, not {_kind(value)}", remedy
+    if error["type"] in ("string_too_short", "too_short") and not value:
+        return f"{name} is empty", f"Write something for {name}."
+    message = re.sub(r"^(Value error, |\w+ (?=should))", "", error["msg"])
     return f"{name} {message}", f"Change {name}; it is {_kind(value)} now."
+
+
+def _name(path: Path) -> str:
+    """What a message calls a value: its key, or its place in a list."""
+    if not path:
+        return "the file"
+    return shown(path[-1]) if isinstance(path[-1], str) else f"item {path[-1] + 1} of {_name(path[:-1])}"
 
 
 def _choice(name: str, value: str, expected: str) -> tuple[str, str]:

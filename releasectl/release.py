@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from releasectl import document
 from releasectl.document import Path, shown, wrong
@@ -66,15 +66,20 @@ def _version(text: str) -> str:
     return text
 
 
-def _time(text: str) -> str:
-    if not text:
-        return text
+def moment(text: str) -> datetime:
+    """An RFC 3339 time, with its offset. Raises a pydantic error with message and remedy."""
     try:
-        if _TIME.fullmatch(text) and datetime.fromisoformat(text):
-            return text
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text)
     except ValueError:  # the 31st of February
         pass
     raise wrong(f"is {shown(text)}, which is no time", "Write a time such as `2026-11-21T10:00:00Z`.")
+
+
+def _time(text: str) -> str:
+    if text:
+        moment(text)
+    return text
 
 
 def _service(text: str) -> str:
@@ -119,7 +124,9 @@ class Release:
 
     schema: SchemaVersion
     program: Commit
-    services: Annotated[Mapping[ServiceName, Pin], AfterValidator(_some_service)]
+    services: Annotated[
+        Mapping[ServiceName, Pin], AfterValidator(_some_service), Field(json_schema_extra={"minProperties": 1})
+    ]
 
 
 def parse_release(path: str, raw: bytes) -> Release:

@@ -99,18 +99,17 @@ def _decode(raw: bytes) -> tuple[str, list[Problem]]:
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
         message = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        problems.append(Problem(*_place(before, len(before)), (), message, "Save the file as UTF-8."))
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        problems.append(Problem(line, column, (), message, "Save the file as UTF-8."))
     # A byte order mark at the very start means UTF-8, is written by some editors, and is kept by every edit.
     start = 1 if text.startswith("\ufeff") else 0
-    for number, match in {text.count("\n", 0, m.start()): m for m in _UNSEEN.finditer(text, start)}.items():
-        message = f"line {number + 1} holds U+{ord(match[0]):04X}, a character that no reviewer can see"
-        problems.append(Problem(*_place(text, match.start()), (), message, "Delete the character."))
+    for number, line in enumerate(re.findall(r"[^\n]*\n?", text), start=1):
+        match = _UNSEEN.search(line, start if number == 1 else 0)
+        if match:
+            message = f"line {number} holds U+{ord(match[0]):04X}, a character that no reviewer can see"
+            problems.append(Problem(number, match.start() + 1, (), message, "Delete the character."))
     clean = _UNSEEN.sub(lambda match: "\n" if match[0] == "\r" else "_", text[start:])
     return text[:start] + clean, problems
-
-
-def _place(text: str, index: int) -> tuple[int, int]:
-    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
 class _Walk:
