@@ -1,0 +1,69 @@
+"""`python -m sandbox.provider [--port N] [--die-with-stdin]`: the provider as a process of its own.
+
+Comes in: the ordinary AWS environment. Goes out: one JSON line {"port": N} on stdout when the engine may attach; logs
+on stderr. Ends on SIGTERM, SIGINT, or with its parent. It listens on loopback only.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
+import grpc
+from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
+
+from sandbox.provider.servicer import Provider
+
+# The engine starts up to 16 operations at once by default, and an App Runner wait holds its thread for minutes.
+_THREADS = 32
+# As the engine sets for its own plugins: states may be large.
+_MAX_MESSAGE_BYTES = 400 * 1024 * 1024
+_GRACE_SECONDS = 2.0
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    arguments = _arguments()
+    server = grpc.server(
+        ThreadPoolExecutor(_THREADS, thread_name_prefix="provider"),
+        options=[
+            ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MAX_MESSAGE_BYTES),
+            # Without it a second process could bind the same port and take half of the calls.
+            ("grpc.so_reuseport", 0),
+        ],
+    )
+    add_ResourceProviderServicer_to_server(Provider(), server)
+    port = server.add_insecure_port(f"127.0.0.1:{arguments.port}")
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    if arguments.die_with_stdin:
+        threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()
+    server.start()
+    print(json.dumps({"port": port}), flush=True)
+    stop.wait()
+    server.stop(_GRACE_SECONDS).wait()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.provider", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 takes a free one")
+    parser.add_argument("--die-with-stdin", action="store_true", help="end when stdin is closed")
+    return parser.parse_args()
+
+
+def _follow_parent(stop: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
