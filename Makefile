@@ -1,2 +1,51 @@
 # Two commands are all a new machine needs: `make demo` and `make test`. Each sets up what it lacks.
+UV_VERSION := 0.13.8
 UV := .tools/uv/bin/uv
+RUN := .venv/bin
+PYTHON ?= python3
+
+.PHONY: help demo setup check test test-core format schemas clean
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: setup ## Play the main job on this machine: no account, no Docker
+	@$(RUN)/python -m sandbox demo
+
+setup: .tools/ready ## uv, the dependencies, the engine, the sandbox's AWS; once
+
+.tools/ready: uv.lock pyproject.toml service/pyproject.toml sandbox/ministack.txt releasectl/edges/engine.py | $(UV)
+	@echo "setup: installing the locked dependencies into .venv"
+	@$(UV) sync --frozen --quiet
+	@$(RUN)/python -m releasectl.edges.engine
+	@$(RUN)/python -c 'from sandbox import ministack; ministack.prepare()'
+	@touch $@
+
+$(UV):
+	@echo "setup: installing uv $(UV_VERSION) into .tools"
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+check: setup ## Formatting, lint, types, imports, generated files
+	@$(RUN)/ruff format --check --quiet . || { echo 'check: run `make format`'; exit 1; }
+	@$(RUN)/ruff check --quiet .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache
+	@$(RUN)/python -m releasectl.schemas --check
+	@$(RUN)/releasectl check
+
+test: setup ## Everything that is tested, in a few minutes
+	@$(RUN)/pytest --numprocesses 2
+
+test-core: setup ## The pure core alone, in seconds
+	@$(RUN)/pytest tests/unit
+
+format: setup ## Format and mend what can be mended
+	@$(RUN)/ruff format --quiet .
+	@$(RUN)/ruff check --fix --quiet .
+
+schemas: setup ## Write docs/*.schema.json anew
+	@$(RUN)/python -m releasectl.schemas
+
+clean: ## Remove what setup made in this folder
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

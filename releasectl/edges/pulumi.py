@@ -136,7 +136,9 @@ class Session:
         with contextlib.suppress(BrokenPipeError):  # it ended: told below, with its last words
             commands.write(f"{word}\n".encode())
             commands.flush()
-        with _Steps(self.folder / f"{word}.steps.jsonl", self.say) as steps:
+        # A preview does nothing that would be worth a line; the plan says it all.
+        say = self.say if word == "up" else lambda _line: None
+        with _Steps(self.folder / f"{word}.steps.jsonl", say) as steps:
             while True:
                 ended = self.worker.poll() is not None
                 result = _read_result(self.folder, word)

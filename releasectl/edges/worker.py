@@ -120,7 +120,9 @@ class Events:
         operation = getattr(step.op, "value", step.op)
         if what == "start" and step.logical:
             self.steps[step.urn, operation] = reduced(step, operation)
-        if operation != "same":
+        # A component is no resource of the cloud, and the engine tells its end twice.
+        state = step.new or step.old
+        if operation != "same" and state and state.custom:
             self._tell({"what": what, "operation": operation, "urn": step.urn})
 
     def _tell(self, line: dict[str, Any]) -> None:
