@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -27,6 +27,9 @@ from releasectl.record import Deployment
 from releasectl.target import Target
 from releasectl.verify import Observation
 from releasectl.world import World
+
+if TYPE_CHECKING:
+    from releasectl.edges.git import Git
 
 INTERRUPTED = 130
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
@@ -125,10 +128,11 @@ def preview(environment: str, ref: str, as_json: bool) -> None:
 @cli.command()
 @named
 @click.option("--retry", is_flag=True, help="Try a stalled or waiting release once more.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the next attempt; exit 4 instead.")
 @as_json
-def reconcile(environment: str, retry: bool, as_json: bool) -> None:
+def reconcile(environment: str, retry: bool, no_wait: bool, as_json: bool) -> None:
     """Make ENVIRONMENT run what main says, prove it, record it."""
-    standing = loop.reconcile(environment, real_world(), retry=retry)
+    standing = loop.reconcile(environment, real_world(), retry=retry, wait=not no_wait)
     if as_json:
         _print_json(loop.as_json(standing))
     elif standing.deployment:
@@ -163,7 +167,7 @@ def bump(
     from releasectl.edges.git import Git  # noqa: PLC0415
 
     git, world = Git.find(Path.cwd()), real_world()
-    name = environment or target.read_pipeline(git, git.fetch()).first.name
+    name = _bumped(environment, git, service=service)
     path = target.release_path(name)
     build = Build(service, digest, version, commit) if service and digest else None
     made: list[proposals.Proposal] = []
@@ -305,6 +309,17 @@ def _wanted(environment: str, ref: str, world: World) -> Target:
     git = Git.find(Path.cwd())
     commit = git.resolve(ref)
     return target.read_target(world.desired, commit, environment)
+
+
+def _bumped(environment: str, git: "Git", *, service: str | None) -> str:
+    """New builds enter by the first environment; another one only gets its first program this way."""
+    tip = git.fetch()
+    first = target.read_pipeline(git, tip).first.name
+    if environment in ("", first):
+        return first
+    if service or target.read_target(git, tip, environment).is_created:
+        raise click.UsageError(f"Bump {first} instead: what is proven there is then promoted to {environment}.")
+    return environment
 
 
 def _require_image(build: Build, environment: str, world: World) -> None:

@@ -5,6 +5,7 @@ look, refuse if need be, write the intent, act, write what came of it, prove, wr
 is written an error changes nothing; after it, every end is recorded or left so that the next pass can find it.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -21,6 +22,10 @@ from releasectl.release import Pin
 from releasectl.target import Target
 from releasectl.verify import Health, Observation, Pinned, Proof
 from releasectl.world import Session, World
+
+
+ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
+KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
 
 
 class ProgramNotOnMain(ControllerError):
@@ -45,6 +50,7 @@ def release(wanted: Target, world: World, *, last: Deployment | None, attempt: i
     identifier = new_id(now, last.id if last else "")
     folder = world.folder / wanted.environment / identifier
     world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
+    _forget_old(folder.parent)
     prepare(wanted, world, folder)
     with _open(wanted, world, folder, identifier) as session:
         planned = session.preview()
@@ -54,7 +60,7 @@ def release(wanted: Target, world: World, *, last: Deployment | None, attempt: i
         deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
         if refused:
             return _refuse(deployment, refused, world, last)
-        deployment = _with_baseline(deployment, outputs, world)
+        deployment = _with_baseline(deployment, outputs, last, world)
         world.records.open(deployment, last.id if last else "")
         try:
             _shield(deployment, outputs, world)
@@ -122,6 +128,11 @@ def prepare(wanted: Target, world: World, folder: Path) -> None:
     for path, raw in wanted.files.items():
         (checkout / path).parent.mkdir(parents=True, exist_ok=True)
         (checkout / path).write_bytes(raw)
+
+
+def _forget_old(folder: Path) -> None:
+    for old in sorted(folder.glob("*"), reverse=True)[KEPT - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
@@ -192,10 +203,16 @@ def _refuse(deployment: Deployment, findings: tuple[Finding, ...], world: World,
     return refused
 
 
-def _with_baseline(deployment: Deployment, outputs: Outputs, world: World) -> Deployment:
-    """How the services looked before: what was already red cannot judge this release."""
+def _with_baseline(deployment: Deployment, outputs: Outputs, last: Deployment | None, world: World) -> Deployment:
+    """How the services looked before: what was already red cannot judge this release.
+
+    A further attempt keeps the baseline of the first: by now this very release may be what is red.
+    """
+    if deployment.attempt > 1 and last is not None:
+        return replace(deployment, before=last.before)
     existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
-    return replace(deployment, before=_observe(existing, outputs.region, world, watch=0))
+    seen = _observe(existing, outputs.region, world, watch=0)
+    return replace(deployment, before={name: replace(one, log=()) for name, one in seen.items()})
 
 
 def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
@@ -245,9 +262,10 @@ def _verdict(phase: Phase, proofs: tuple[Proof, ...], findings: tuple[Finding, .
 
 
 def _tell(deployment: Deployment, world: World) -> None:
-    """Page about what is not live. A page that cannot be sent must not turn a verdict into an error."""
+    """Page about what people have to look at. A page that cannot be sent must not turn a verdict into an error."""
     topic = str(deployment.outputs.get("topic") or "")
-    if deployment.phase is Phase.LIVE or not topic.startswith("arn:"):
+    tried_again = deployment.phase is Phase.ERRORED and deployment.attempt < ATTEMPTS
+    if deployment.phase is Phase.LIVE or tried_again or not topic.startswith("arn:"):
         return
     subject = f"{deployment.environment}: release {deployment.phase}"
     try:

@@ -12,12 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from releasectl import deploy, target
+from releasectl.deploy import ATTEMPTS
 from releasectl.errors import ControllerError, Retry
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target
 from releasectl.world import World
 
-ATTEMPTS = 3
 FIRST_WAIT = timedelta(seconds=10)  # then three times as long after each attempt
 POLL = 0.2
 
@@ -114,8 +114,11 @@ def _settled(last: Deployment, now: datetime) -> Step:
     return Step(Action.RELEASE, f"attempt {last.attempt} ended in an error", attempt=last.attempt + 1)
 
 
-def reconcile(environment: str, world: World, *, retry: bool = False) -> Standing:
-    """Steps until the environment rests, stalls or waits. `retry` tries a stalled or waiting release once more."""
+def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool = True) -> Standing:
+    """Steps until the environment rests or stalls.
+
+    `retry` tries a stalled or waiting release once more; without `wait` it returns where it would have to wait.
+    """
     while True:
         standing = look(environment, world)
         step = standing.step
@@ -123,9 +126,12 @@ def reconcile(environment: str, world: World, *, retry: bool = False) -> Standin
             step = Step(Action.RELEASE, "a person asked to try again")
         retry = False
         world.say(f"{environment}: {step.action}: {step.reason}")
-        if step.action in (Action.REST, Action.STALL, Action.WAIT):
+        if step.action is Action.WAIT and wait and step.until:
+            world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
+        elif step.action in (Action.REST, Action.STALL, Action.WAIT):
             return standing
-        act(standing, step, world)
+        else:
+            act(standing, step, world)
 
 
 def look(environment: str, world: World) -> Standing:
