@@ -23,7 +23,6 @@ from releasectl.target import Target
 from releasectl.verify import Health, Observation, Pinned, Proof
 from releasectl.world import Session, World
 
-
 ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
 KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
 
@@ -178,7 +177,20 @@ def _refusals(
         and (last.program, last.settings) == (wanted.release.program, wanted.settings_identity)
     )
     outside = plan.outside(planned, outputs.shape) if only_digests else ()
-    return (*_unreadable(wanted, outputs, world), *outside)
+    return (*_emptied(wanted, last), *_unreadable(wanted, outputs, world), *outside)
+
+
+def _emptied(wanted: Target, last: Deployment | None) -> Iterator[Finding]:
+    """A service that was released is not taken away by an edit: that would delete its address and its images."""
+    for name, _ in _released(last.services if last else {}):
+        pin = wanted.release.services.get(name)
+        if pin is None or not pin.digest:
+            yield Finding(
+                "not-emptied",
+                f"{target.release_path(wanted.environment)} services.{name}",
+                "this service is released, and the file no longer pins a digest for it",
+                "Pin its digest again; taking a service away is a teardown, not an edit.",
+            )
 
 
 def _unreadable(wanted: Target, outputs: Outputs, world: World) -> Iterator[Finding]:

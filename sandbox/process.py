@@ -42,6 +42,8 @@ class Running:
         """SIGTERM to the group, SIGKILL after `grace` seconds; ending twice is fine."""
         end_group(self.process.pid, lambda: self.process.poll() is not None, grace)
         self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
 
 
 def end_group(pid: int, ended: Callable[[], bool], grace: float) -> None:
