@@ -139,12 +139,12 @@ def _problems(document: Document, schema: Mapping[str, Any], errors: list[ErrorD
         if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
             known = _known_keys(schema, path[:-1]) - set(_at(document.data, path[:-1]))
             hints[path] = near(str(path[-1]), known)
-    follows = {(*path[:-1], hint) for path, hint in hints.items()}
-    follows |= {path[:length] for path in paths for length in range(len(path))}
+    meant = {(*path[:-1], hint) for path, hint in hints.items()}
+    judged_within = {path[:length] for path in paths for length in range(len(path))}
     for error, path in zip(errors, paths, strict=True):
         if path in hints:
             yield _unknown_key(document, path, hints[path], _known_keys(schema, path[:-1]))
-        elif path not in follows:
+        elif path not in meant and not (error["type"] == "too_short" and path in judged_within):
             message, remedy = _words(error, path)
             yield Problem(*_place(document, path), path, message, remedy)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from releasectl import document, freeze
 from releasectl.document import Path, near, shown, wrong
@@ -89,7 +89,6 @@ SchemaNumber = Annotated[int, AfterValidator(_schema), WithJsonSchema({"type": "
 Duration = Annotated[
     timedelta,
     PlainValidator(_duration),
-    PlainSerializer(lambda duration: f"{duration.total_seconds():.0f}s"),
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
 ]
 Moment = Annotated[datetime, PlainValidator(_moment)]
@@ -101,7 +100,10 @@ Repository = Annotated[
 
 @dataclass(frozen=True)
 class Environment:
-    """One place where services run and the policy before it. `promotes_from` is "" for the first one."""
+    """One place where services run and the policy before it.
+
+    `promotes_from` is "" for the first one; `watch` is how long a released service has to be well to be proven.
+    """
 
     name: ServiceName
     soak: Duration
@@ -109,7 +111,7 @@ class Environment:
     rollback: Rollback
     promotes_from: str = ""
     freeze: tuple[Freeze, ...] = ()
-    watch: Duration = timedelta(seconds=30)  # how long a released service has to be well before it is proven
+    watch: Annotated[Duration, Field(json_schema_extra={"default": "30s"})] = timedelta(seconds=30)
 
     def frozen(self, now: datetime) -> tuple[Freeze, datetime] | None:
         """The window that is in force at the aware `now` and lasts longest, with its end in UTC."""
