@@ -122,7 +122,9 @@ def test_told_to_fail_its_health_it_still_says_what_it_is(tmp_path: Path) -> Non
     with service(tmp_path, RELEASED | {"WEB_FAIL": "health"}) as running:
         until_it_answers(running)
 
-        assert running.get("/healthz").status_code == running.get("/readyz").status_code == 503
+        for path in ("/healthz", "/readyz"):
+            answer = running.get(path)
+            assert (answer.status_code, "WEB_FAIL" in answer.json()["reason"]) == (503, True)
         assert running.get("/version").json()["digest"] == "sha256:abc"
 
 

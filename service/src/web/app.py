@@ -15,6 +15,8 @@ from web.build import Build
 from web.logs import AccessLog
 from web.settings import Fail, Settings
 
+_ON_PURPOSE = "it fails on purpose, as the variable WEB_FAIL says"
+
 
 @dataclass
 class Life:
@@ -41,18 +43,18 @@ def create_app(settings: Settings, build: Build, life: Life) -> FastAPI:
     async def home() -> JSONResponse:
         """What this is and where."""
         if settings.fail is Fail.ERRORS:
-            return JSONResponse({"error": "WEB_FAIL=errors: this image fails on purpose"}, 500)
+            return JSONResponse({"error": _ON_PURPOSE}, 500)
         return JSONResponse({"name": "web", "version": build.version, "environment": settings.environment})
 
     @app.get("/healthz")
     async def alive() -> JSONResponse:
         """Whether the process works; a restart is the cure if not."""
-        return _answer("alive", not broken, "WEB_FAIL=health: this image fails on purpose")
+        return _answer("alive", not broken, _ON_PURPOSE)
 
     @app.get("/readyz")
     async def ready() -> JSONResponse:
         """Whether to send requests here: not before start-up is done, not while shutting down."""
-        reason = "shutting down" if life.stopping else "starting"
+        reason = _ON_PURPOSE if broken else "shutting down" if life.stopping else "starting"
         return _answer("ready", life.started and not life.stopping and not broken, reason)
 
     @app.get("/version")
