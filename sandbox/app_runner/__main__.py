@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -32,7 +33,6 @@ from sandbox.process import LOOPBACK
 from sandbox.registry import Registry
 
 _FLUSH = 0.5  # seconds between two batches of log lines
-_REPORT = 2.0  # seconds between two periods of metrics; App Runner's are a minute
 
 
 def main() -> int:
@@ -55,6 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--registry", help="endpoint of the registry API; AWS_ENDPOINT_URL when left out")
     parser.add_argument("--tempo", type=float, default=0.1, help="how long a second of a health check's interval lasts")
     parser.add_argument("--start-seconds", type=float, default=10, help="what a program may take until it listens")
+    parser.add_argument("--report-seconds", type=float, default=2, help="period of the metrics; AWS has a minute")
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-west-1"))
     parser.add_argument("--die-with-stdin", action="store_true", help="end when stdin is closed")
@@ -89,7 +90,7 @@ async def _serve(options: argparse.Namespace) -> None:
         api = listen(Api(control), options.port)
         await control.recover()
         print(json.dumps({"endpoint": f"http://{LOOPBACK}:{api.port}", "ca": str(known.authority)}), flush=True)
-        await _until(ending, telemetry)
+        await _until(ending, telemetry, options.report_seconds)
         await api.close()
         await control.close()
         await telemetry.flush()
@@ -119,15 +120,15 @@ def _read_to_end(ending: asyncio.Event) -> None:
         ending.set()
 
 
-async def _until(ending: asyncio.Event, telemetry: Telemetry) -> None:
-    """Send logs and metrics until the end."""
-    rounds = 0
+async def _until(ending: asyncio.Event, telemetry: Telemetry, period: float) -> None:
+    """Send logs, and metrics once a period, until the end."""
+    reported = time.monotonic()
     while not ending.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), _FLUSH)
         await telemetry.flush()
-        rounds += 1
-        if rounds % int(_REPORT / _FLUSH) == 0:
+        if time.monotonic() - reported >= period:
+            reported = time.monotonic()
             await telemetry.report()
 
 

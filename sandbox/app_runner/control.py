@@ -56,7 +56,8 @@ class ControlPlane:
                 hosting.open(now.port)
             except PortInUse:
                 now = replace(now, port=hosting.open(0))
-            self._keep(now)
+            if now != service:
+                self._keep(now)
             self._hostings[now.arn] = hosting
             if now.status == "RUNNING" and now.serving:
                 hosting.keep(now.serving)
@@ -213,7 +214,7 @@ class ControlPlane:
         # Whoever sees the operation's end finds the log lines that explain it.
         self._around.telemetry.event(service.log_group, f"Operation {_last(service).type}: {outcome}.")
         await self._around.telemetry.flush()
-        self._keep(_stepped(service, outcome, ended=time.time()))
+        self._keep(_stepped(service, outcome, ended=True))
 
     async def _deploy(self, arn: str, configuration: Configuration) -> tuple[str, Service]:
         try:
@@ -251,9 +252,10 @@ class ControlPlane:
         return "SUCCEEDED", replace(self._store.services[arn], status="DELETED", deleted=time.time())
 
 
-def _stepped(service: Service, status: str, ended: float | None = None) -> Service:
+def _stepped(service: Service, status: str, *, ended: bool = False) -> Service:
     """The service with its operation one step further."""
-    operation = replace(_last(service), status=status, updated=time.time(), ended=ended)
+    now = time.time()
+    operation = replace(_last(service), status=status, updated=now, ended=now if ended else None)
     return replace(service, operations=(*service.operations[:-1], operation))
 
 

@@ -16,13 +16,12 @@ class Secrets:
     """Reads at the endpoint that it is given and at no other."""
 
     def __init__(self, endpoint: str, region: str) -> None:
-        session = boto3.Session(
+        self._endpoint = endpoint
+        self._session = boto3.Session(
             region_name=region,
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the sandbox's
+            aws_secret_access_key="test",  # noqa: S106 - the sandbox's, known to everybody
         )
-        self._secrets = session.client("secretsmanager", endpoint_url=endpoint)
-        self._parameters = session.client("ssm", endpoint_url=endpoint)
 
     def read(self, names: Mapping[str, str]) -> dict[str, str]:
         """The value of each variable. Raises CannotRun."""
@@ -31,9 +30,11 @@ class Secrets:
     def _value(self, variable: str, source: str) -> str:
         try:
             if ":secretsmanager:" in source:
-                return str(self._secrets.get_secret_value(SecretId=source)["SecretString"])
+                keeper = self._session.client("secretsmanager", endpoint_url=self._endpoint)
+                return str(keeper.get_secret_value(SecretId=source)["SecretString"])
             name = source.partition(":parameter")[2] or source
-            parameter = self._parameters.get_parameter(Name=name, WithDecryption=True)
+            parameters = self._session.client("ssm", endpoint_url=self._endpoint)
+            parameter = parameters.get_parameter(Name=name, WithDecryption=True)
             return str(parameter["Parameter"]["Value"])
         except (BotoCoreError, ClientError, KeyError) as error:
             raise CannotRun(
