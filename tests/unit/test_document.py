@@ -43,7 +43,7 @@ FORM = {
     "a merge": (b"a: b\n<<: {c: d}\n", "2:1 <<", "`<<` merges"),
     "a list as key": (b"? [a, b]\n: c\n", "1:3 ?", "a mapping or a list stands where a key belongs"),
     "an alias as key": (b"a: b\n*b : c\n", "2:1 ?", "an alias stands where a key belongs"),
-    "no key": (b"{: b}\n", "1:2", "a key is missing before the colon"),
+    "a key of nothing": (b"null: b\n", "1:1 null", "a key is missing before the colon"),
     "no value": (b"a:\n", "1:3 a", "there is no value"),
     "null": (b"a: null\n", "1:4 a", "there is no value"),
     "tilde": (b"a: [~]\n", "1:5 a.0", "there is no value"),
