@@ -202,7 +202,7 @@ def test_valid_content_becomes_a_frozen_value() -> None:
 
 
 def test_findings_about_form_and_content_come_together_and_none_twice() -> None:
-    raw = b"title: 1\ntitle: t\nparts: {a: {size: , kind: x}}\n"
+    raw = b"title: 1\ntitle:\nparts: {a: {size: , kind: x}}\n"
 
     with pytest.raises(InvalidFile) as caught:
         parse("f", raw, Whole, every_scalar_is_text=False)
@@ -210,6 +210,7 @@ def test_findings_about_form_and_content_come_together_and_none_twice() -> None:
     assert [finding.message for finding in caught.value.findings] == [
         "`title` should be text, not the number 1",
         "`title` stands here again; line 1 has it too",
+        "there is no value",
         "there is no value",
         "`kind` is `x`",
     ]
