@@ -162,7 +162,8 @@ SEEDS = [
 TOKENS = [
     b"&a ", b"*a", b"[", b"]", b"{", b"}", b": ", b"? ", b"- ", b", ", b"  ", b"#", b"'", b'"', b"|\n", b">-\n", b"@",
     b"%", b"!", b"!!int ", b"!<x>", b"\n", b"\r", b"\r\n", b"\t", b"---\n", b"...\n", b"<<: ", b"null", b"~",
-    b"%YAML 1.1\n", b"%TAG ! x\n", b"\xef\xbb\xbf", b"\xff", b"\x00", b"\x85", b"\xc2\x85", b"\xe2\x80\xa8", b"\xed\xa0\x80",
+    b"%YAML 1.1\n", b"%TAG ! x\n",
+    b"\xef\xbb\xbf", b"\xff", b"\x00", b"\x85", b"\xc2\x85", b"\xe2\x80\xa8", b"\xed\xa0\x80",
     b'"\\UFFFFFFFF"', b'"\\ud800"', b'"\\e"', b"1e999", b"010", b".nan", b"9" * 40, b"days: [fri]", b"zone: ..",
     b"0001-01-01", b"9999-12-31",
 ]  # fmt: skip
