@@ -97,10 +97,11 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def _folder(wanted: Path) -> Path:
-    """The state folder, without what instances of an earlier run left."""
+    """The state folder, without what an earlier run left half done."""
     state = wanted.resolve()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.rmtree(state / "instances", ignore_errors=True)
+    for left in (state / "instances", *state.glob("roots/unpacking-*")):
+        shutil.rmtree(left, ignore_errors=True)
     return state
 
 

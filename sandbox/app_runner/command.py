@@ -56,7 +56,10 @@ def command(
         environment["PYTHONPATH"] = _mapped(image.root, given["PYTHONPATH"])
     environment.setdefault("PYTHONPYCACHEPREFIX", str(cache))  # the root is not to be written to
     environment.setdefault("PYTHONUNBUFFERED", "1")
-    return Command((sys.executable, *_python(argv)), environment, str(folder), image.root, enclosed=False)
+    environment.setdefault("PYTHONNOUSERSITE", "1")
+    # The interpreter behind the virtual environment: what the image forgot must not be found in the sandbox's.
+    interpreter = str(Path(sys.executable).resolve())
+    return Command((interpreter, *_python(argv)), environment, str(folder), image.root, enclosed=False)
 
 
 def _argv(image: Image, start_command: str) -> tuple[str, ...]:

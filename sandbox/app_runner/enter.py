@@ -89,7 +89,10 @@ def _demand(*arguments: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(json.loads(Path(sys.argv[1]).read_bytes()))
+        file = Path(sys.argv[1])
+        specification = json.loads(file.read_bytes())
+        file.unlink()  # it holds secrets
+        main(specification)
     except OSError as error:
         print(f"entering the image: {error}", file=sys.stderr)
         sys.exit(125)

@@ -61,7 +61,8 @@ def listen(application: Any, port: int, certificate: Path | None = None) -> List
 
 
 def _bound(port: int) -> socket.socket:
-    listener = socket.socket()
+    # Named TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms for an acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))

@@ -49,6 +49,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(7)
         if self.path == "/fail" or (self.path == "/healthz" and os.environ.get("SICK")):
             status = 500
+        if self.path == "/write":
+            open("written", "w").close()
         self.answer(status, os.environ["VERSION"].encode())
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -152,8 +154,6 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     running = ministack_process.start(tmp_path_factory.mktemp("ministack"))
     yield running.endpoint
     running.stop()
-    assert running.process.stdout is not None
-    running.process.stdout.close()
 
 
 @pytest.fixture(scope="session")
@@ -203,8 +203,6 @@ def start_app_runner(endpoint: str, state: Path, *options: str) -> Running:
 def stop(running: Running) -> None:
     """End a process and close our end of its pipe."""
     running.stop()
-    if running.process.stdout:
-        running.process.stdout.close()
 
 
 def laptop_of(ministack: str, state: Path, running: Running) -> Laptop:

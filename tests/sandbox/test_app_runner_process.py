@@ -95,6 +95,18 @@ def test_an_image_with_a_root_of_its_own_runs_inside_it_as_its_user(
     assert said == f"{user};pid=1;cwd=/srv;marked=1;host=0;home=/home/app;inherited=0"
 
 
+@pytest.mark.skipif(not isolation(), reason="needs namespaces")
+def test_what_an_instance_writes_is_gone_with_it(laptop: Laptop, image: Callable[..., str], service_name: str) -> None:
+    service = settled(laptop.client, create(laptop.client, service_name, image()))
+    context = ssl.create_default_context(cafile=str(laptop.ca))
+
+    status = httpx.get(f"https://{service['ServiceUrl']}/write", verify=context).status_code
+
+    assert status == 200
+    assert list(laptop.state.glob("roots/*/app/*")) == list(laptop.state.glob("roots/*/app/code"))
+    assert list(laptop.state.glob("instances/*/command.json")) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_app_runner(
     own: Laptop, image: Callable[..., str], service_name: str, number: signal.Signals
