@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -175,7 +175,8 @@ def bump(
     def change(tip: str) -> Mapping[str, bytes]:
         wanted = target.read_target(git, tip, name)
         newest = git.newest_commit(tip, *PROGRAM) if program else ""
-        made.append(proposals.bump(path, wanted.files[path], build=build, program=newest, is_ancestor=git.is_ancestor))
+        compare = _comparison(git, tip, service)
+        made.append(proposals.bump(path, wanted.files[path], build=build, program=newest, is_ancestor=compare))
         return made[-1].files
 
     if build:
@@ -309,6 +310,12 @@ def _wanted(environment: str, ref: str, world: World) -> Target:
     git = Git.find(Path.cwd())
     commit = git.resolve(ref)
     return target.read_target(world.desired, commit, environment)
+
+
+def _comparison(git: "Git", tip: str, service: str | None) -> Callable[[str, str], bool]:
+    """Which of two source commits is older; builds from another repository count in the order they come."""
+    source = target.read_pipeline(git, tip).services.get(service or "")
+    return (lambda _older, _newer: False) if source and source.repository else git.is_ancestor
 
 
 def _bumped(environment: str, git: "Git", *, service: str | None) -> str:

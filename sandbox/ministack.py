@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -86,11 +85,10 @@ def _uv() -> str:
     return found
 
 
-def _answers(endpoint: str, _process: subprocess.Popen[bytes]) -> Mapping[str, object] | None:
+def _answers(endpoint: str, _said: Path) -> Mapping[str, object] | None:
     try:
         httpx.get(f"{endpoint}/_ministack/health", timeout=1.0).raise_for_status()
     except httpx.HTTPError:
-        time.sleep(0.03)
         return None
     return {"endpoint": endpoint}
 

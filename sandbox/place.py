@@ -34,6 +34,7 @@ class Sandbox:
     folder: Path
     variables: Mapping[str, str]
     processes: Mapping[str, int]
+    children: tuple[Running, ...] = ()  # the same processes, where this very process started them
 
     @property
     def remote(self) -> Path:
@@ -74,7 +75,8 @@ def up(folder: Path, project: Path, port: int = 0) -> Sandbox:
             part.stop()
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    sandbox = Sandbox(folder, _variables(folder, ports), {part.name: part.process.pid for part in running})
+    processes = {part.name: part.process.pid for part in running}
+    sandbox = Sandbox(folder, _variables(folder, ports), processes, tuple(running))
     (folder / MARK).write_text(json.dumps({"variables": sandbox.variables, "processes": sandbox.processes}, indent=2))
     return sandbox
 
@@ -92,8 +94,10 @@ def find(folder: Path) -> Sandbox:
 
 def down(sandbox: Sandbox) -> None:
     """End the processes and remove the folder: no trace is left."""
+    for child in sandbox.children:
+        child.stop()
     for name, pid in sandbox.processes.items():
-        if _is_ours(name, pid):
+        if not sandbox.children and _is_ours(name, pid):
             end_group(pid, functools.partial(_has_ended, pid), 5.0)
     shutil.rmtree(sandbox.folder)
 

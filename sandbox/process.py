@@ -19,6 +19,7 @@ from pathlib import Path
 from releasectl.errors import ControllerError
 
 LOOPBACK = "127.0.0.1"
+POLL = 0.02  # seconds between two looks whether a process is ready
 
 
 class SandboxBroken(ControllerError):
@@ -42,8 +43,6 @@ class Running:
         """SIGTERM to the group, SIGKILL after `grace` seconds; ending twice is fine."""
         end_group(self.process.pid, lambda: self.process.poll() is not None, grace)
         self.process.wait()
-        if self.process.stdout:
-            self.process.stdout.close()
 
 
 def end_group(pid: int, ended: Callable[[], bool], grace: float) -> None:
@@ -76,33 +75,37 @@ def start(
     *,
     log: Path,
     environment: Mapping[str, str],
-    ready: Callable[[subprocess.Popen[bytes]], Mapping[str, object] | None],
+    ready: Callable[[Path], Mapping[str, object] | None],
     timeout: float = 30.0,
 ) -> Running:
-    """Start `argv` in a session of its own and wait until `ready` gives its answer. Raises SandboxBroken."""
+    """Start `argv` in a session of its own and wait until `ready` gives its answer. Raises SandboxBroken.
+
+    `ready` is asked again and again with the file of its standard output. That is a file and no pipe, because a
+    sandbox outlives the process that started it.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as sink:
+    said = log.with_suffix(".out")
+    with log.open("ab") as errors, said.open("wb") as output:
         process = subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
+            list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
             env=dict(environment), start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + timeout
-    answer = None
-    while answer is None and process.poll() is None and time.monotonic() < deadline:
-        answer = ready(process)
+    while (answer := ready(said)) is None and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(POLL)
     if answer is None:
         end_group(process.pid, lambda: process.poll() is not None, 1.0)
+        process.wait()
         raise SandboxBroken(
             f"starting {name}: {_last_lines(log) or 'it said nothing'}", f"Read {log} for the whole story."
         )
     return Running(name, process, str(answer.get("endpoint", "")), answer)
 
 
-def ready_line(process: subprocess.Popen[bytes]) -> Mapping[str, object] | None:
+def ready_line(said: Path) -> Mapping[str, object] | None:
     """Our own processes print one JSON line on stdout when they are ready."""
-    line = process.stdout.readline() if process.stdout else b""
-    if not line:
-        process.wait()
+    line, end, _ = said.read_text().partition("\n")
+    if not end:
         return None
     answer: Mapping[str, object] = json.loads(line)
     return answer

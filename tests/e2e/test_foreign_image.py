@@ -265,5 +265,3 @@ def _run(*argv: str) -> None:
 
 def _stop(running: Running) -> None:
     running.stop()
-    if running.process.stdout:
-        running.process.stdout.close()
