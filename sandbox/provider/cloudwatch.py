@@ -119,7 +119,8 @@ def _mended(alarm: dict[str, Any], known: Properties) -> dict[str, Any]:
     An alarm is of one metric (MetricName) or of metric math (Metrics). ministack stores the second kind but tells
     neither: then the queries last known stand, and its made-up Statistic and Period are dropped, since both would be
     drift that nobody made. A query changed by hand is therefore not seen as drift here; on AWS it is, because there
-    Metrics is always told. With ExtendedStatistic there is no Statistic, though ministack says Average.
+    Metrics is always told. With ExtendedStatistic there is no Statistic, though ministack says Average. And
+    EvaluateLowSampleCountPercentile is taken and never told, so what is known stands.
     """
     dropped = set()
     if not alarm.get("MetricName"):
@@ -129,7 +130,8 @@ def _mended(alarm: dict[str, Any], known: Properties) -> dict[str, Any]:
     mended = {key: value for key, value in alarm.items() if key not in dropped}
     if not alarm.get("MetricName") and not alarm.get("Metrics"):
         mended["Metrics"] = [_query(query) for query in known.get("metricQueries") or []]
-    return mended
+    low = "evaluateLowSampleCountPercentiles"
+    return _renamed(known, {low: _SAME[low]}) | mended
 
 
 def _delete(client: Client, name: str, _known: Properties) -> None:

@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import threading
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -46,15 +47,21 @@ class Shape:
 @functools.cache
 def inputs_of(token: str) -> Shape:
     """The inputs of a resource type, as an object."""
-    module, name = _place(token)
-    return _object(getattr(module, f"{name}Args"))
+    with _IMPORTING:
+        module, name = _place(token)
+        return _object(getattr(module, f"{name}Args"))
 
 
 @functools.cache
 def outputs_of(token: str) -> frozenset[str]:
     """The names of all outputs of a resource type; every input is one, too."""
-    module, name = _place(token)
-    return frozenset(resource_types(getattr(module, name)))
+    with _IMPORTING:
+        module, name = _place(token)
+        return frozenset(resource_types(getattr(module, name)))
+
+
+# pulumi_aws loads its modules lazily, and a second thread can see one that is half there.
+_IMPORTING = threading.RLock()
 
 
 def _place(token: str) -> tuple[types.ModuleType, str]:
