@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from releasectl.errors import ControllerError, Finding
 from releasectl.release import Pin
@@ -58,7 +58,7 @@ class Moment:
     """One phase and when it began."""
 
     phase: Phase
-    at: datetime
+    at: AwareDatetime
     message: str = ""
 
 
@@ -66,7 +66,7 @@ class Moment:
 class Deployment:
     """One attempt to make an environment run a release."""
 
-    id: str
+    id: Annotated[str, Field(pattern=r"^\d{8}T\d{6}Z-[0-9a-f]{6}$")]
     environment: str
     identity: str
     commit: str  # the tip of main that was read
@@ -76,7 +76,7 @@ class Deployment:
     by: str
     reason: str
     holder: Holder
-    phases: tuple[Moment, ...]
+    phases: Annotated[tuple[Moment, ...], Field(min_length=1)]
     attempt: int = 1
     watch: float = 0.0  # seconds over which the services have to be well
     plan: Mapping[str, Any] = field(default_factory=dict)  # {identity, counts, sentence}
@@ -108,8 +108,8 @@ class Deployment:
 
     @property
     def path(self) -> str:
-        """Its file: `staging/2026/11/<id>.jsonl`."""
-        return f"{self.environment}/{self.started:%Y/%m}/{self.id}.jsonl"
+        """Its file: `staging/2026/11/<id>.jsonl`. By the id and not by a clock: paths sort as ids do."""
+        return f"{self.environment}/{self.id[:4]}/{self.id[4:6]}/{self.id}.jsonl"
 
 
 _DEPLOYMENT = TypeAdapter(Deployment)
@@ -149,7 +149,7 @@ def read(path: str, raw: bytes) -> Deployment:
             phases = [*merged.get("phases", ()), *data.get("phases", ())]
             merged |= data | {"phases": phases}
         return _VERSIONED[merged.pop("schema", None)].validate_python(merged)
-    except (ValueError, ValidationError, AttributeError, TypeError, KeyError) as error:
+    except (ValueError, ValidationError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableRecord(
             f"reading {path} on branch {BRANCH}: {error}",
             f"Look at what changed it: git log origin/{BRANCH} -- {path}",
