@@ -1,0 +1,42 @@
+"""Guards: a test of the pure core reaches neither a network, nor this person's home, nor an account.
+
+Tests of the real edges live in folders of their own and are left alone.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+GUARDED = {"unit", "properties"}
+_watch = {"on": False}
+
+
+class ForgotTwin(BaseException):
+    """A unit test reached for the network. No `except Exception` of the code under test may hide it."""
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if _watch["on"] and event in ("socket.connect", "socket.bind", "socket.getaddrinfo"):
+        raise ForgotTwin(f"{event}{arguments}: give this test a twin from tests/twins.py instead of a real edge")
+
+
+sys.addaudithook(_audit)
+
+
+@pytest.fixture(autouse=True)
+def _no_outside(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    if GUARDED.isdisjoint(request.path.relative_to(Path(__file__).parent).parts):
+        yield
+        return
+    monkeypatch.setenv("HOME", str(tmp_path_factory.getbasetemp() / "nobody"))
+    for name in os.environ:
+        if name.startswith(("AWS_", "PULUMI_", "GIT_")):
+            monkeypatch.delenv(name)
+    _watch["on"] = True
+    yield
+    _watch["on"] = False

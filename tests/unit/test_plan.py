@@ -1,0 +1,112 @@
+"""A preview as data: the same plan has the same identity, and a release may change only what its shape allows."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from releasectl import apply
+from releasectl.apply import Problem, Result
+from releasectl.outputs import Allowed
+from releasectl.plan import Plan, from_steps, outside
+from tests.twins import IMAGE_PATH, REPOSITORY, RUNTIME, step, urn
+
+SHAPE = (Allowed(RUNTIME, ("create", "update"), (IMAGE_PATH, "tags")), Allowed(REPOSITORY, ("create",)))
+UPDATE = step("update", RUNTIME, "web", IMAGE_PATH)
+STEPS = [step("create", REPOSITORY, "web"), UPDATE, step("replace", RUNTIME, "api", "name")]
+
+
+def changed(original: dict[str, Any], **parts: object) -> dict[str, Any]:
+    """A step whose only property is another one."""
+    return original | {"properties": [original["properties"][0] | parts]}
+
+
+def test_the_order_in_which_the_engine_told_its_steps_does_not_count() -> None:
+    identities = {from_steps(order, {}).identity for order in itertools.permutations(STEPS)}
+
+    assert len(identities) == 1
+
+
+def test_outputs_and_untouched_resources_do_not_count() -> None:
+    assert from_steps([*STEPS, step("same", RUNTIME, "x")], {"a": 1}).identity == from_steps(STEPS, {}).identity
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param([], id="nothing"),
+        pytest.param([changed(UPDATE, after="newer")], id="another value"),
+        pytest.param([changed(UPDATE, before="older")], id="another value before"),
+        pytest.param([changed(UPDATE, path="cpu")], id="another property"),
+        pytest.param([changed(UPDATE, kind="update-replace")], id="another kind of change"),
+        pytest.param([UPDATE | {"operation": "replace"}], id="another operation"),
+        pytest.param([UPDATE | {"urn": urn("production", RUNTIME, "web")}], id="another resource"),
+        pytest.param([UPDATE | {"unprotects": True}], id="a lifted protection"),
+        pytest.param([UPDATE, step("same", RUNTIME, "api", unprotects=True)], id="a protection lifted elsewhere"),
+    ],
+)
+def test_whatever_would_do_something_else_has_another_identity(other: list[dict[str, object]]) -> None:
+    assert from_steps(other, {}).identity != from_steps([UPDATE], {}).identity
+
+
+def test_a_plan_says_what_disrupts_first() -> None:
+    steps = [
+        step("create", REPOSITORY, "a"), step("create", REPOSITORY, "b"), step("update", RUNTIME, "c"),
+        step("replace", RUNTIME, "d"), step("delete", RUNTIME, "e"),
+    ]  # fmt: skip
+
+    assert from_steps(steps, {}).sentence == "1 delete, 1 replace, 2 create, 1 update"
+    assert from_steps(steps, {}).counts == {"create": 2, "delete": 1, "replace": 1, "update": 1}
+    assert Plan().sentence == "no changes"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param(UPDATE, id="the image"),
+        pytest.param(step("update", RUNTIME, "web", f"{IMAGE_PATH}.x"), id="below an allowed property"),
+        pytest.param(step("update", RUNTIME, "web", "tags[0]"), id="an item of an allowed property"),
+        pytest.param(step("create", RUNTIME, "web", "cpu"), id="a create has every property"),
+        pytest.param(step("create", REPOSITORY, "web"), id="a create without properties"),
+        pytest.param(step("same", RUNTIME, "web"), id="nothing"),
+    ],
+)
+def test_changes_of_the_shape_are_allowed(inside: dict[str, object]) -> None:
+    assert outside(from_steps([inside], {}), SHAPE) == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        pytest.param(step("update", RUNTIME, "web", IMAGE_PATH, "cpu"), f"({IMAGE_PATH}, cpu)", id="a property more"),
+        pytest.param(step("update", RUNTIME, "web", "tagsets"), "(tagsets)", id="it only begins like an allowed one"),
+        pytest.param(step("replace", RUNTIME, "web", IMAGE_PATH), f"replace {RUNTIME} `web`", id="replace"),
+        pytest.param(step("delete", RUNTIME, "web"), f"delete {RUNTIME} `web`", id="delete"),
+        pytest.param(step("update", REPOSITORY, "web"), f"update {REPOSITORY}", id="an operation of another type"),
+        pytest.param(step("create", "aws:iam/role:Role", "web"), "create aws:iam/role:Role", id="an unknown type"),
+        pytest.param(step("same", RUNTIME, "web", unprotects=True), f"same {RUNTIME}", id="protection lifted"),
+        pytest.param(
+            step("update", RUNTIME, "web", IMAGE_PATH, unprotects=True), "update", id="protection lifted by the way"
+        ),
+    ],
+)  # fmt: skip
+def test_whatever_is_outside_the_shape_is_a_finding_about_the_resource(wrong: dict[str, Any], words: str) -> None:
+    (finding,) = outside(from_steps([UPDATE, wrong] if wrong["type"] != RUNTIME else [wrong], {}), SHAPE)
+
+    assert finding.rule == "plan-shape"
+    assert finding.where == wrong["urn"]
+    assert words in finding.message
+
+
+def test_without_a_shape_nothing_is_allowed() -> None:
+    assert len(outside(from_steps(STEPS, {}), ())) == 3
+
+
+def test_a_resource_that_failed_is_a_finding_and_a_good_update_has_none() -> None:
+    failed = Result(Plan(), (Problem("urn:web", "CREATE_FAILED"), Problem("urn:api", "no")))
+
+    assert [(one.where, one.message) for one in apply.findings(failed)] == [
+        ("urn:web", "CREATE_FAILED"),
+        ("urn:api", "no"),
+    ]
+    assert apply.findings(Result(Plan())) == ()
