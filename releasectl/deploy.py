@@ -147,7 +147,7 @@ def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractC
 def _intent(
     wanted: Target, planned: plan.Plan, world: World, *, identifier: str, now: datetime, attempt: int
 ) -> Deployment:  # fmt: skip
-    who, why = world.desired.why(wanted.commit, target.release_path(wanted.environment))
+    who, why = world.desired.why(wanted.commit, *wanted.files)
     return Deployment(
         id=identifier,
         environment=wanted.environment,

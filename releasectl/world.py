@@ -33,8 +33,8 @@ class Desired(Protocol):
     def export(self, commit: str, folder: Path) -> None:
         """The whole tree of a commit into a new folder."""
 
-    def why(self, commit: str, path: str) -> tuple[str, str]:
-        """Who last changed a file, and the first line of what they said."""
+    def why(self, commit: str, *paths: str) -> tuple[str, str]:
+        """Who last changed one of the files, and the first line of what they said."""
 
 
 class Records(Protocol):

@@ -133,9 +133,9 @@ class Git:
         """The newest commit up to `commit` that changed one of `paths`, "" if there is none."""
         return self.run("log", "-1", "--format=%H", commit, "--", *paths).decode().strip()
 
-    def why(self, commit: str, path: str) -> tuple[str, str]:
-        """Who last changed `path` up to `commit`, and the subject of that commit."""
-        found = self.run("log", "-1", "--format=%an%x00%s", commit, "--", path).decode(errors="replace").strip()
+    def why(self, commit: str, *paths: str) -> tuple[str, str]:
+        """Who last changed one of `paths` up to `commit`, and the subject of that commit."""
+        found = self.run("log", "-1", "--format=%an%x00%s", commit, "--", *paths).decode(errors="replace").strip()
         who, _, subject = found.partition("\0")
         return who, subject
 

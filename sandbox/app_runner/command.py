@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from releasectl.errors import ControllerError
 from sandbox.app_runner.values import Configuration
 from sandbox.oci import Image, inside
+from sandbox.process import LOOPBACK
 
 _CONTAINER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -44,7 +45,8 @@ def command(
     settings = configuration.image_settings
     argv = _argv(image, str(settings.get("StartCommand", "")))
     given = {**image.environment, **settings.get("RuntimeEnvironmentVariables", {}), **secrets}
-    basics = {"LANG": os.environ.get("LANG", "C.UTF-8"), "PORT": str(port)}
+    # HOST: an image made for a container listens on every interface, which on a laptop is the neighbours', too.
+    basics = {"LANG": os.environ.get("LANG", "C.UTF-8"), "PORT": str(port), "HOST": LOOPBACK}
     search = given.get("PATH", _CONTAINER_PATH)
     if _found(image, argv[0], search):
         uid, gid = _identity(image)

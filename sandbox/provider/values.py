@@ -36,8 +36,13 @@ def is_unknown(value: object) -> bool:
 
 
 def is_blank(value: object) -> bool:
-    """Terraform cannot tell "not given" from the zero of a type, so neither can its differences."""
-    return value is None or value == "" or value is False or value == 0 or value in ([], {})
+    """Terraform cannot tell "not given" from the zero of a type, so neither can its differences.
+
+    A block of nothing but zeros is blank, too: AWS tells some blocks that were never given, switched off.
+    """
+    if isinstance(value, dict):
+        return all(is_blank(item) for item in value.values())
+    return value is None or value in ("", 0, [])
 
 
 def plain(value: Any) -> Any:

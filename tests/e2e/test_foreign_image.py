@@ -15,22 +15,16 @@ import platform
 import shutil
 import ssl
 import subprocess
-import sys
 import tarfile
 import tempfile
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import boto3
 import httpx
 import pytest
 
-from sandbox import ministack, process
-from sandbox.process import Running
 from sandbox.registry import Registry
+from tests.e2e.conftest import Story
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCKERFILE = PROJECT / "service" / "Dockerfile"
@@ -54,73 +48,35 @@ pytestmark = pytest.mark.skipif(bool(_missing()), reason=f"no foreign image can 
 
 
 @dataclass(frozen=True)
-class Laptop:
-    """The sandbox's endpoints, and the authority whose certificates its front doors show."""
-
-    aws: str
-    app_runner: str
-    authority: Path
-
-    def client(self, service: str) -> Any:
-        given: dict[str, Any] = {
-            "service_name": service,
-            "endpoint_url": self.app_runner if service == "apprunner" else self.aws,
-            "region_name": REGION,
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        }
-        return boto3.client(**given)
-
-
-@dataclass(frozen=True)
 class Pushed:
     repository: str
-    uri: str
     digest: str
 
 
 @pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    state = tmp_path_factory.mktemp("sandbox")
-    aws = ministack.start(state)
-    try:
-        app_runner = process.start(
-            "app runner",
-            [sys.executable, "-m", "sandbox.app_runner", "--state", str(state / "app-runner")],
-            log=state / "app-runner.log",
-            environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "AWS_ENDPOINT_URL": aws.endpoint},
-            ready=process.ready_line,
-        )
-        try:
-            yield Laptop(aws.endpoint, app_runner.endpoint, Path(str(app_runner.ready["ca"])))
-        finally:
-            _stop(app_runner)
-    finally:
-        _stop(aws)
-
-
-@pytest.fixture(scope="module")
-def pushed(laptop: Laptop) -> Pushed:
-    """The Dockerfile's image in the sandbox's registry, put there by buildah alone."""
-    made = laptop.client("ecr").create_repository(repositoryName="web", imageTagMutability="IMMUTABLE")
+def pushed(story: Story) -> Pushed:
+    """The Dockerfile's image in staging's registry, put there by buildah alone."""
+    endpoint, repository = story.sandbox.variables["AWS_ENDPOINT_URL"], story.repository.partition("/")[2]
     with tempfile.TemporaryDirectory(prefix="foreign-image-") as scratch:
         buildah = Buildah(Path(scratch))
         buildah.make_base(_base_name(), _base_archive())
         buildah.build("web")
-        digest = buildah.push("web", f"{laptop.aws.removeprefix('http://')}/web:sha-{COMMIT[:12]}")
-    return Pushed("web", made["repository"]["repositoryUri"], digest)
+        digest = buildah.push("web", f"{endpoint.removeprefix('http://')}/{repository}:sha-{COMMIT[:12]}")
+    return Pushed(repository, digest)
 
 
-def test_the_registry_knows_it_by_the_digest_that_buildah_says(laptop: Laptop, pushed: Pushed) -> None:
-    (found,) = laptop.client("ecr").describe_images(
-        repositoryName=pushed.repository, imageIds=[{"imageDigest": pushed.digest}]
-    )["imageDetails"]
-
-    assert found["imageTags"] == [f"sha-{COMMIT[:12]}"]
+@pytest.fixture
+def registry(story: Story) -> Registry:
+    return Registry(story.sandbox.variables["AWS_ENDPOINT_URL"])
 
 
-def test_it_is_small_belongs_to_an_ordinary_user_and_holds_no_build_tools(laptop: Laptop, pushed: Pushed) -> None:
-    registry = Registry(laptop.aws)
+def test_the_registry_knows_it_by_the_digest_that_buildah_says(registry: Registry, pushed: Pushed) -> None:
+    by_tag, _ = registry.manifest(pushed.repository, f"sha-{COMMIT[:12]}")
+
+    assert f"sha256:{hashlib.sha256(by_tag).hexdigest()}" == pushed.digest
+
+
+def test_it_is_small_belongs_to_an_ordinary_user_and_holds_no_build_tools(registry: Registry, pushed: Pushed) -> None:
     manifest = json.loads(registry.manifest(pushed.repository, pushed.digest)[0])
     config = json.loads(registry.blob(pushed.repository, manifest["config"]["digest"]))
     layers = [gzip.decompress(registry.blob(pushed.repository, layer["digest"])) for layer in manifest["layers"]]
@@ -133,49 +89,21 @@ def test_it_is_small_belongs_to_an_ordinary_user_and_holds_no_build_tools(laptop
     assert not {name for layer in layers for name in _programs(layer)} & {"uv", "gcc", "cc", "make", "git"}
 
 
-def test_app_runner_runs_it_and_it_proves_its_commit(laptop: Laptop, pushed: Pushed) -> None:
-    url = run(laptop, pushed)
+def test_it_is_bumped_released_and_proven_like_any_other(story: Story, pushed: Pushed) -> None:
+    bumped = story.releasectl("bump", "web", pushed.digest, "--commit", COMMIT, "--version", "1.4.0")
+    assert bumped.code == 0, bumped.err
 
-    told = httpx.get(f"{url}/version", verify=ssl.create_default_context(cafile=str(laptop.authority)))
+    released = story.releasectl("reconcile", "staging")
 
+    assert released.code == 0, released.err
+    assert story.last()["serving"] == {"web": pushed.digest}
+    told = httpx.get(f"{story.status()['services']['web']['url']}/version", verify=story.sandbox.tls())
     assert told.json() == {
         "version": "1.4.0",
         "commit": COMMIT,
         "digest": pushed.digest,
         "environment": "staging",
     }
-
-
-def run(laptop: Laptop, pushed: Pushed) -> str:
-    """The seam: brings a pushed image to life and returns where it answers. Here through App Runner's own API;
-    a release of the controller (bump, then reconcile) takes its place and returns the same."""
-    client = laptop.client("apprunner")
-    created = client.create_service(
-        ServiceName="web-staging",
-        SourceConfiguration={
-            "AutoDeploymentsEnabled": False,
-            "AuthenticationConfiguration": {"AccessRoleArn": "arn:aws:iam::000000000000:role/access"},
-            "ImageRepository": {
-                "ImageIdentifier": f"{pushed.uri}@{pushed.digest}",
-                "ImageRepositoryType": "ECR",
-                "ImageConfiguration": {
-                    "Port": "8000",
-                    "RuntimeEnvironmentVariables": {
-                        "RELEASE_DIGEST": pushed.digest,
-                        "RELEASE_ENVIRONMENT": "staging",
-                        "HOST": "127.0.0.1",
-                    },
-                },
-            },
-        },
-        HealthCheckConfiguration={"Protocol": "HTTP", "Path": "/healthz", "Interval": 1, "HealthyThreshold": 1},
-    )["Service"]
-    deadline = time.monotonic() + PATIENCE
-    while (now := client.describe_service(ServiceArn=created["ServiceArn"])["Service"])["Status"] != "RUNNING":
-        assert now["Status"] == "OPERATION_IN_PROGRESS", now
-        assert time.monotonic() < deadline, now
-        time.sleep(0.1)
-    return f"https://{now['ServiceUrl']}"
 
 
 class Buildah:
@@ -261,7 +189,3 @@ def _programs(layer: bytes) -> set[str]:
 def _run(*argv: str) -> None:
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(argv)}\n{done.stdout[-4000:]}"
-
-
-def _stop(running: Running) -> None:
-    running.stop()
