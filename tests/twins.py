@@ -121,7 +121,7 @@ class Desired:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(raw)
 
-    def why(self, commit: str, path: str) -> tuple[str, str]:
+    def why(self, commit: str, *paths: str) -> tuple[str, str]:
         for each in self._history(self._known(commit)):
             before = self.commits[each.parent].files.get(path) if each.parent else None
             if each.files.get(path) != before:

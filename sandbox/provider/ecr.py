@@ -67,8 +67,9 @@ def _update(client: Client, update: Update) -> None:
             **given(imageTagMutabilityExclusionFilters=news.get("imageTagMutabilityExclusionFilters")),
         )
     if "imageScanningConfiguration" in update.changed:
-        scanning = news.get("imageScanningConfiguration") or {"scanOnPush": False}
-        client.put_image_scanning_configuration(repositoryName=update.id, imageScanningConfiguration=scanning)
+        client.put_image_scanning_configuration(
+            repositoryName=update.id, imageScanningConfiguration=news["imageScanningConfiguration"]
+        )
     arn = update.olds["arn"]
     retag(
         update,
@@ -133,7 +134,7 @@ TYPES = (
         replaces=frozenset({"name", "encryptionConfigurations", "region"}),
         auto_named=True,
         defaults={"imageTagMutability": "MUTABLE"},
-        computed=frozenset({"encryptionConfigurations", "region"}),
+        computed=frozenset({"encryptionConfigurations", "imageScanningConfiguration", "region"}),
         kept=frozenset({"forceDelete"}),
     ),
     ResourceType(
