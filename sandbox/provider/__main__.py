@@ -1,11 +1,13 @@
 """`python -m sandbox.provider [--port N] [--die-with-stdin]`: the provider as a process of its own.
 
 Comes in: the ordinary AWS environment. Goes out: one JSON line {"port": N} on stdout when the engine may attach; logs
-on stderr. Ends on SIGTERM, SIGINT, or with its parent. It listens on loopback only.
+on stderr. Ends on SIGTERM, SIGINT, or with its parent; exit code 3 when it cannot start. It listens on loopback only
+and never talks to the real AWS: without an endpoint in the environment it does not start.
 """
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -15,6 +17,8 @@ from types import FrameType
 import grpc
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
+from releasectl.errors import ControllerError
+from sandbox.process import LOOPBACK, SandboxBroken, free_port
 from sandbox.provider.servicer import Provider
 
 # The engine starts up to 16 operations at once by default, and an App Runner wait holds its thread for minutes.
@@ -24,9 +28,23 @@ _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 _GRACE_SECONDS = 2.0
 
 
-def main() -> None:
+def main() -> int:
     """Serve until told to stop."""
     arguments = _arguments()
+    try:
+        _serve(arguments.port, die_with_stdin=arguments.die_with_stdin)
+    except ControllerError as error:
+        print(f"{error}\n{error.remedy}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _serve(wanted: int, *, die_with_stdin: bool) -> None:
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        raise SandboxBroken(
+            "starting the provider: AWS_ENDPOINT_URL is not set, so it would change the real AWS",
+            "Set AWS_ENDPOINT_URL to the sandbox's endpoint.",
+        )
     server = grpc.server(
         ThreadPoolExecutor(_THREADS, thread_name_prefix="provider"),
         options=[
@@ -37,7 +55,7 @@ def main() -> None:
         ],
     )
     add_ResourceProviderServicer_to_server(Provider(), server)
-    port = server.add_insecure_port(f"127.0.0.1:{arguments.port}")
+    port = server.add_insecure_port(f"{LOOPBACK}:{free_port(wanted)}")
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -45,7 +63,7 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    if arguments.die_with_stdin:
+    if die_with_stdin:
         threading.Thread(target=_follow_parent, args=(stop,), daemon=True).start()
     server.start()
     print(json.dumps({"port": port}), flush=True)
@@ -66,4 +84,4 @@ def _follow_parent(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

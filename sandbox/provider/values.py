@@ -100,8 +100,12 @@ def overlay(news: Properties, olds: Mapping[str, Any], paths: list[str]) -> Prop
 def _taken(new: Any, old: Any, steps: list[str]) -> Any:
     if not steps:
         return old
+    step, rest = steps[0], steps[1:]
+    if isinstance(new, list) and isinstance(old, list):
+        index = int(step) if step.isdigit() else len(old)
+        return [_taken(item, old[at], rest) if at == index < len(old) else item for at, item in enumerate(new)]
     if not isinstance(new, dict) or not isinstance(old, Mapping):
         return new if new is not None else old
-    value = _taken(new.get(steps[0]), old.get(steps[0]), steps[1:])
-    rest = {key: item for key, item in new.items() if key != steps[0]}
-    return rest if value is None else rest | {steps[0]: value}
+    value = _taken(new.get(step), old.get(step), rest)
+    others = {key: item for key, item in new.items() if key != step}
+    return others if value is None else others | {step: value}

@@ -14,6 +14,8 @@ import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
+from sandbox.process import SandboxBroken
+from sandbox.provider.values import overlay
 from tests.sandbox.provider_engine import REGION, ROOT, Engine, client, end, start_provider
 
 TRUST = {
@@ -371,12 +373,29 @@ def test_two_engines_with_a_region_each_share_one_provider(provider: int, tmp_pa
         one.destroy()
 
 
-def test_the_process_ends_with_its_parent() -> None:
+def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "sandbox.provider", "--die-with-stdin"]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as running:
+    environment = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment
+    ) as running:
         assert running.stdin
         assert running.stdout
         assert json.loads(running.stdout.readline())["port"] > 0
         running.stdin.close()
 
         assert running.wait(5) == 0
+
+
+def test_it_does_not_start_where_it_would_reach_the_real_aws(tmp_path: Path) -> None:
+    with pytest.raises(SandboxBroken, match="AWS_ENDPOINT_URL is not set"):
+        start_provider(tmp_path, {})
+
+
+def test_ignored_paths_take_the_recorded_value() -> None:
+    news = {"tags": {"a.b": "new", "c": "new"}, "metricQueries": [{"id": "r", "label": "new"}], "gone": 1}
+    olds = {"tags": {"a.b": "old"}, "metricQueries": [{"id": "r", "label": "old"}]}
+
+    taken = overlay(news, olds, ['tags["a.b"]', "tags.c", "metricQueries[0].label", "gone", "never.there"])
+
+    assert taken == {"tags": {"a.b": "old"}, "metricQueries": [{"id": "r", "label": "old"}]}
