@@ -24,6 +24,7 @@ from releasectl.verify import Health, Observation, Pinned, Proof
 from releasectl.world import Session, World
 
 ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
+EVER = 10_000  # deployments, more than an environment will have refused in a row
 KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
 
 
@@ -171,18 +172,27 @@ def _refusals(
     wanted: Target, planned: plan.Plan, outputs: Outputs, *, last: Deployment | None, world: World
 ) -> tuple[Finding, ...]:
     """Why this release may not be applied, before anything is changed."""
+    applied = _applied(last, world)
     only_digests = (
-        last is not None
-        and last.phase is Phase.LIVE
-        and (last.program, last.settings) == (wanted.release.program, wanted.settings_identity)
+        applied is not None
+        and applied.phase is Phase.LIVE
+        and (applied.program, applied.settings) == (wanted.release.program, wanted.settings_identity)
     )
     outside = plan.outside(planned, outputs.shape) if only_digests else ()
-    return (*_emptied(wanted, last), *_unreadable(wanted, outputs, world), *outside)
+    return (*_emptied(wanted, applied), *_unreadable(wanted, outputs, world), *outside)
 
 
-def _emptied(wanted: Target, last: Deployment | None) -> Iterator[Finding]:
+def _applied(last: Deployment | None, world: World) -> Deployment | None:
+    """The newest deployment that changed anything: a refused one must not open the door for the next."""
+    if last is None or last.phase is not Phase.REFUSED:
+        return last
+    ever = world.records.history(last.environment, EVER)
+    return next((deployment for deployment in ever if deployment.phase is not Phase.REFUSED), None)
+
+
+def _emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
     """A service that was released is not taken away by an edit: that would delete its address and its images."""
-    for name, _ in _released(last.services if last else {}):
+    for name, _ in _released(applied.services if applied else {}):
         pin = wanted.release.services.get(name)
         if pin is None or not pin.digest:
             yield Finding(

@@ -98,10 +98,13 @@ class Proof:
 
 def prove(name: str, pinned: Pinned, declared: Service, *, before: Observation | None, after: Observation) -> Proof:
     """Judge one service; all findings, the worst health."""
+    ran = _ran(pinned, declared, before, after)
+    rolled_back = any(health is Health.DEGRADED for health, _ in ran)
     judged = [
         *_asked(declared, after),
-        *_ran(pinned, declared, before, after),
-        *_serves(pinned, declared, after),
+        *ran,
+        # After a rollback everything names the old image: that is said once, not three times.
+        *([] if rolled_back else _serves(pinned, declared, after)),
         *_answers(declared, before, after),
         *_alarms(declared, before, after),
     ]
