@@ -6,7 +6,7 @@ like is a green one with the old image, as on AWS.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -123,8 +123,8 @@ class Desired:
 
     def why(self, commit: str, *paths: str) -> tuple[str, str]:
         for each in self._history(self._known(commit)):
-            before = self.commits[each.parent].files.get(path) if each.parent else None
-            if each.files.get(path) != before:
+            before = self.commits[each.parent].files if each.parent else {}
+            if any(each.files.get(path) != before.get(path) for path in paths):
                 return each.by, each.subject
         return "", ""
 
@@ -523,9 +523,9 @@ class Scene:
         for each in pushed:
             self.registry.push(repository(environment, "web"), each)
 
-    def history(self, environment: str = "staging") -> Sequence[Deployment]:
+    def history(self, environment: str = "staging") -> list[Deployment]:
         """All deployments, oldest first."""
-        return self.records.history(environment, 1000)[::-1]
+        return list(reversed(self.records.history(environment, 1000)))
 
     def phases(self, environment: str = "staging") -> list[str]:
         """How each deployment ended, oldest first."""
