@@ -35,7 +35,7 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(RUN)/releasectl check
 
 test: setup ## Everything that is tested, in a few minutes
-	@$(RUN)/pytest --numprocesses 2
+	@$(RUN)/pytest --numprocesses 2 --dist loadfile
 
 test-core: setup ## The pure core alone, in seconds
 	@$(RUN)/pytest tests/unit

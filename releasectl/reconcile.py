@@ -205,10 +205,11 @@ def _exit_code(step: Step, last: Deployment | None) -> int:
 
 
 def as_json(standing: Standing) -> Mapping[str, object]:
-    """{environment, action, reason, until, deployment, phase}: the shape that `--json` prints."""
+    """{environment, identity, action, reason, until, deployment, phase}: the shape that `--json` prints."""
     last = standing.deployment
     return {
         "environment": standing.environment,
+        "identity": standing.target.identity,
         "action": standing.step.action,
         "reason": standing.step.reason,
         "until": standing.step.until.isoformat() if standing.step.until else None,
