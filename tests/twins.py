@@ -257,10 +257,12 @@ class Engine:
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
-    def next_up_fails_with(self, error: ControllerError) -> None:
-        """The machinery breaks while applying; the worker leaves the error as its result."""
+    def next_up_fails_with(self, error: ControllerError, *, done: bool = False) -> None:
+        """The machinery breaks before or, if `done`, after the effect; the worker leaves the error as its result."""
 
-        def fault(folder: Path, _effect: Callable[[], Result]) -> None:
+        def fault(folder: Path, effect: Callable[[], Result]) -> None:
+            if done:
+                effect()
             self._leave(folder, error)
             raise error
 

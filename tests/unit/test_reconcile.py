@@ -1,0 +1,319 @@
+"""The loop in a world of twins: whatever happened before, one pass ends at rest, with a reason, or with an error."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from releasectl.reconcile import Action, Busy, CutOff, Standing, Worker, as_json, look, reconcile
+from releasectl.record import Phase
+from tests.twins import ELSEWHERE, HERE, Died, Down, Scene, digest, repository
+
+A, B, C = digest("A"), digest("B"), digest("C")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Nothing was ever released; the environment's registry has A, B and C."""
+    scene = Scene(tmp_path)
+    scene.push(A, B, C)
+    scene.cloud.repositories.add(repository("staging", "web"))
+    return scene
+
+
+@pytest.fixture
+def live(scene: Scene) -> Scene:
+    """A is live in staging."""
+    scene.pin(A)
+    assert run(scene).step.action is Action.REST
+    return scene
+
+
+@pytest.fixture
+def dying(live: Scene) -> Scene:
+    """B is pinned while A is live: the next pass will die while applying it."""
+    live.pin(B)
+    return live
+
+
+def run(scene: Scene, *, retry: bool = False, wait: bool = True) -> Standing:
+    return reconcile("staging", scene.world, retry=retry, wait=wait)
+
+
+def die(scene: Scene, worker: Worker) -> None:
+    scene.engine.controller_dies_in_next_up(worker)
+    with pytest.raises(Died):
+        run(scene)
+    assert scene.history()[-1].phase is Phase.APPLYING
+
+
+def down() -> Down:
+    return Down("asking AWS: no answer", "Try again.")
+
+
+# ---- rest ----
+
+
+def test_an_environment_without_a_program_rests_and_opens_nothing(scene: Scene) -> None:
+    standing = run(scene)
+
+    assert (standing.step.action, standing.exit_code, standing.deployment) == (Action.REST, 0, None)
+    assert scene.engine.opened == []
+
+
+def test_a_merged_release_goes_live_and_a_second_pass_does_nothing_and_opens_no_session(scene: Scene) -> None:
+    scene.pin(A)
+    first, before = run(scene), dict(scene.records.files)
+    second = run(scene)
+
+    assert first.deployment == second.deployment
+    assert (first.step.action, first.exit_code) == (Action.REST, 0)
+    assert scene.engine.opened == ["staging"]
+    assert scene.records.files == before
+
+
+def test_a_commit_that_changes_no_release_changes_nothing(live: Scene) -> None:
+    live.desired.commit({"README.md": b"new", "releases/production.yaml": b""})
+
+    assert run(live).step.action is Action.REST
+    assert live.phases() == ["live"]
+
+
+def test_a_restart_is_a_release_of_its_own(live: Scene) -> None:
+    live.pin(A, restart="2026-11-21T12:00:00Z")
+    run(live)
+
+    assert live.phases() == ["live", "live"]
+    assert len(live.cloud.updates) == 2
+
+
+def test_going_back_is_a_release_as_any_other(live: Scene) -> None:
+    for pinned in (B, A):
+        live.pin(pinned)
+        run(live)
+
+    assert (live.serves, live.phases()) == (A, ["live"] * 3)
+
+
+# ---- verdicts ----
+
+
+def test_a_silent_rollback_stalls_pages_once_and_is_never_tried_again_by_itself(live: Scene) -> None:
+    live.cloud.bad.add(B)
+    live.pin(B)
+    standings = [run(live) for _ in range(3)]
+
+    assert {(standing.step.action, standing.exit_code) for standing in standings} == {(Action.STALL, 1)}
+    assert (live.phases(), len(live.notifier.told)) == (["live", "failed"], 1)
+
+
+def test_a_refused_release_is_not_asked_again_until_main_says_something_else(live: Scene) -> None:
+    live.pin(digest("nowhere"))
+    run(live)
+    standing = run(live)
+    live.pin(B)
+    better = run(live)
+
+    assert (standing.step.action, standing.exit_code) == (Action.STALL, 1)
+    assert better.step.action is Action.REST
+    assert live.phases() == ["live", "refused", "live"]
+
+
+def test_a_person_may_ask_for_one_more_try(live: Scene) -> None:
+    live.pin(digest("late"))
+    run(live)
+    live.push(digest("late"))
+    standing = run(live, retry=True)
+
+    assert (standing.step.action, live.phases()) == (Action.REST, ["live", "refused", "live"])
+
+
+def test_a_further_try_that_ends_the_same_way_is_one_try_only(live: Scene) -> None:
+    live.pin(digest("nowhere"))
+    run(live)
+    run(live, retry=True)
+
+    assert live.phases() == ["live", "refused", "refused"]
+
+
+# ---- errors of our machinery ----
+
+
+def test_an_error_after_the_intent_is_tried_again_after_10_and_30_seconds_then_stalls_and_pages_once(
+    live: Scene,
+) -> None:
+    live.pin(B)
+    for _ in range(3):
+        live.engine.next_up_fails_with(down())
+    standing = run(live)
+
+    assert live.clock.slept == [10.0, 30.0]
+    assert (standing.step.action, standing.exit_code) == (Action.STALL, 3)
+    assert live.phases() == ["live", "errored", "errored", "errored"]
+    assert [deployment.attempt for deployment in live.history()] == [1, 1, 2, 3]
+    assert len(live.notifier.told) == 1
+
+    run(live)
+    assert len(live.notifier.told) == 1
+
+
+def test_the_second_attempt_may_succeed_and_nobody_is_paged(live: Scene) -> None:
+    live.pin(B)
+    live.engine.next_up_fails_with(down())
+    standing = run(live)
+
+    assert (standing.step.action, live.phases()) == (Action.REST, ["live", "errored", "live"])
+    assert (live.serves, live.notifier.told) == (B, [])
+
+
+def test_who_does_not_want_to_wait_is_told_until_when(live: Scene) -> None:
+    live.pin(B)
+    live.engine.next_up_fails_with(down())
+    standing = run(live, wait=False)
+
+    assert (standing.step.action, standing.exit_code) == (Action.WAIT, 4)
+    assert as_json(standing)["until"] == "2026-11-21T12:00:10+00:00"
+    assert live.clock.slept == []
+
+
+def test_an_unknown_verdict_never_rolls_back_and_pages_only_when_it_stalls(live: Scene) -> None:
+    live.cloud.unreachable = True
+    live.pin(B)
+    told = []
+    for _ in range(3):
+        run(live, wait=False)
+        told.append(len(live.notifier.told))
+        live.clock.sleep(30)
+
+    assert told == [0, 0, 1]
+    assert (live.serves, live.phases()) == (B, ["live", "errored", "errored", "errored"])
+    assert len(live.cloud.updates) == 2
+
+
+def test_the_third_try_is_still_judged_by_the_baseline_of_the_first(live: Scene) -> None:
+    live.cloud.red.add(B)
+    live.pin(B)
+    for _ in range(2):
+        live.engine.next_up_fails_with(down(), done=True)
+    run(live)
+
+    assert live.phases() == ["live", "errored", "errored", "failed"]
+    assert {deployment.before["web"].digest for deployment in live.history()[1:]} == {A}
+
+
+def test_an_error_before_the_intent_ends_the_pass_and_the_next_pass_begins_anew(live: Scene) -> None:
+    live.pin(B)
+    live.engine.preview_faults.append(down())
+    with pytest.raises(Down):
+        run(live)
+    assert live.phases() == ["live"]
+
+    run(live)
+    assert live.phases() == ["live", "live"]
+
+
+# ---- the controller died ----
+
+
+def test_a_worker_that_still_runs_is_adopted_and_waited_for(dying: Scene) -> None:
+    die(dying, Worker.RUNNING)
+    standing = run(dying)
+
+    assert (standing.step.action, dying.serves) == (Action.REST, B)
+    assert dying.phases() == ["live", "live"]
+    assert dying.engine.ups == ["staging", "staging"]
+    assert any("adopt" in line for line in dying.said)
+
+
+def test_a_worker_that_was_done_is_concluded_without_applying_again(dying: Scene) -> None:
+    die(dying, Worker.DONE)
+    run(dying)
+
+    assert dying.phases() == ["live", "live"]
+    assert dying.engine.ups == ["staging", "staging"]
+
+
+def test_a_worker_that_left_an_error_is_recorded_as_errored_and_tried_again(dying: Scene) -> None:
+    die(dying, Worker.GONE)
+    dying.engine._leave(dying.folder / "staging" / dying.history()[-1].id, down())
+    run(dying)
+
+    assert dying.phases() == ["live", "errored", "live"]
+
+
+def test_a_worker_that_is_gone_without_a_result_is_left_for_a_person(dying: Scene) -> None:
+    die(dying, Worker.GONE)
+
+    with pytest.raises(CutOff) as caught:
+        run(dying)
+    assert "pulumi stack export" in caught.value.remedy
+    assert dying.engine.ups == ["staging", "staging"]
+
+
+def test_a_deployment_of_another_host_is_left_alone(dying: Scene) -> None:
+    dying.holder = ELSEWHERE
+    die(dying, Worker.DONE)
+    dying.holder = HERE
+
+    with pytest.raises(Busy) as caught:
+        run(dying)
+    assert "elsewhere (https://ci.example/runs/7)" in caught.value.message
+    assert dying.engine.ups == ["staging", "staging"]
+
+
+def test_the_same_host_after_a_reboot_is_another_host(dying: Scene) -> None:
+    dying.holder = replace(HERE, boot="boot-0")
+    die(dying, Worker.DONE)
+    dying.holder = HERE
+
+    with pytest.raises(Busy):
+        run(dying)
+
+
+def test_a_newer_release_waits_until_the_running_one_is_finished(dying: Scene) -> None:
+    die(dying, Worker.RUNNING)
+    dying.pin(C)
+    run(dying)
+
+    assert [deployment.services["web"].digest for deployment in dying.history()] == [A, B, C]
+    assert dying.phases() == ["live", "live", "live"]
+    assert [pinned for _, pinned in dying.cloud.updates] == [A, B, C]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(1, id="the outcome's line"), pytest.param(2, id="the verdict's line")],
+)
+def test_a_line_that_did_not_reach_the_remote_is_written_by_the_next_pass(live: Scene, after: int) -> None:
+    live.pin(B)
+    live.records.next_write_is_lost(after=after)
+    with pytest.raises(Down):
+        run(live)
+    run(live)
+
+    assert live.phases() == ["live", "live"]
+    assert live.engine.ups == ["staging", "staging"]
+
+
+# ---- looking ----
+
+
+def test_looking_changes_nothing(live: Scene) -> None:
+    live.pin(B)
+    before = dict(live.records.files)
+    standing = look("staging", live.world)
+
+    assert (standing.step.action, standing.target.release.services["web"].digest) == (Action.RELEASE, B)
+    assert (live.records.files, live.engine.opened, live.clock.slept) == (before, ["staging"], [])
+
+
+def test_a_standing_is_told_as_json(live: Scene) -> None:
+    assert as_json(run(live)) == {
+        "environment": "staging",
+        "identity": live.history()[0].identity,
+        "action": "rest",
+        "reason": f"it runs what main says, proven by deployment {live.history()[0].id}",
+        "until": None,
+        "deployment": live.history()[0].id,
+        "phase": "live",
+    }
