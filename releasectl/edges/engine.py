@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ from releasectl.errors import ControllerError
 VERSION = VersionInfo.parse("3.258.0")  # the oldest that was measured, and the one that is built
 BUILD = Path(__file__).with_name("engine_build")
 MODULE = "github.com/pulumi/pulumi"
-BUILD_TIMEOUT = 45 * 60.0  # seconds; 5 to 8 minutes on two cores
+BUILD_TIMEOUT = 45 * 60.0  # seconds
+HEARTBEAT = 30.0  # seconds between two words on a build that goes on
 
 Say = Callable[[str], None]
 
@@ -103,28 +105,41 @@ def _build(say: Say) -> None:
     go = shutil.which("go")
     if not go:
         raise NoEngine("`go` is not on PATH", "Install Go.")
-    say(f"engine: building pulumi {VERSION} with Go, once for this machine: about 2 min of downloads, then 5 min of")
-    say("engine: compiling on two cores; every later run finds it ready")
+    say(f"engine: building pulumi {VERSION} with Go, once for this machine: 5 to 8 minutes on two cores;")
+    say("engine: every later run finds it ready")
     target = _home() / "bin"
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="engine-", dir=target.parent) as folder:
         shutil.copytree(BUILD, folder, dirs_exist_ok=True)
         fresh = Path(folder) / "pulumi"
-        # Without -X the Automation API refuses the binary: "Could not get Pulumi CLI version" (measured).
+        # Without -X the Automation API refuses the binary: "Could not get Pulumi CLI version" (measured). And no
+        # `go mod download` first: it asks for more than the build needs, which a proxy may not have (measured).
         flags = f"-s -w -X {MODULE}/sdk/v3/go/common/version.Version=v{VERSION}"
-        _go(go, ["mod", "download"], folder)
-        say("engine: sources are here, compiling")
-        _go(go, ["build", "-trimpath", "-ldflags", flags, "-o", str(fresh), f"{MODULE}/pkg/v3/cmd/pulumi"], folder)
+        argv = [go, "build", "-trimpath", "-ldflags", flags, "-o", str(fresh), f"{MODULE}/pkg/v3/cmd/pulumi"]
+        _run_with_progress(argv, Path(folder), say)
         fresh.replace(target / "pulumi")
     say(f"engine: built {target / 'pulumi'}")
 
 
-def _go(go: str, arguments: list[str], folder: str) -> None:
-    done = subprocess.run(
-        [go, *arguments], cwd=folder, capture_output=True, text=True, timeout=BUILD_TIMEOUT, check=False
-    )
-    if done.returncode:
-        raise NoEngine(f"`go {arguments[0]}` ended with {done.returncode}: {done.stderr.strip()[-800:]}", "Read above.")
+def _run_with_progress(argv: list[str], folder: Path, say: Say) -> None:
+    """Minutes of silence look like a hang: say now and then what is going on."""
+    log = folder / "build.log"
+    begun = time.monotonic()
+    with log.open("wb") as output:
+        build = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    while True:
+        try:
+            code = build.wait(timeout=HEARTBEAT)
+            break
+        except subprocess.TimeoutExpired:
+            seconds = time.monotonic() - begun
+            modules = log.read_text(errors="replace").count("go: downloading")
+            say(f"engine: {seconds / 60:.1f} min, {modules} modules downloaded, still building")
+            if seconds > BUILD_TIMEOUT:
+                build.kill()
+    if code:
+        last = "\n".join(log.read_text(errors="replace").strip().splitlines()[-3:])
+        raise NoEngine(f"`go build` ended with {code}: {last}", "Read the cause above.")
 
 
 def _version_of(binary: Path) -> VersionInfo | None:
