@@ -131,10 +131,12 @@ class Git:
 
     def newest_commit(self, commit: str, *paths: str) -> str:
         """The newest commit up to `commit` that changed one of `paths`, "" if there is none."""
+        self._deepen()
         return self.run("log", "-1", "--format=%H", commit, "--", *paths).decode().strip()
 
     def why(self, commit: str, *paths: str) -> tuple[str, str]:
         """Who last changed one of `paths` up to `commit`, and the subject of that commit."""
+        self._deepen()
         found = self.run("log", "-1", "--format=%an%x00%s", commit, "--", *paths).decode(errors="replace").strip()
         who, _, subject = found.partition("\0")
         return who, subject
@@ -146,8 +148,7 @@ class Git:
         done = self._call(["merge-base", "--is-ancestor", older, newer])
         if done.returncode not in (0, 1):
             raise _failed(["merge-base", "--is-ancestor", older, newer], done)
-        if done.returncode == 1 and self._is_shallow():
-            self.run("fetch", "--quiet", "--unshallow", REMOTE)
+        if done.returncode == 1 and self._deepen():
             return self.is_ancestor(older, newer)
         return done.returncode == 0
 
@@ -223,8 +224,12 @@ class Git:
                 "Pin a commit that is on main, in full (40 characters).",
             ) from error
 
-    def _is_shallow(self) -> bool:
-        return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+    def _deepen(self) -> bool:
+        """Fetch all history if this is a shallow clone: its oldest commit looks as if it had changed every file."""
+        shallow = self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+        if shallow:
+            self.run("fetch", "--quiet", "--unshallow", REMOTE)
+        return shallow
 
     def _write_commit(self, parent: str, files: Mapping[str, bytes | None], message: str) -> str:
         with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:

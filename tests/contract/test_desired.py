@@ -1,0 +1,104 @@
+"""What the core asks of git, the same on the twin and on real clones of a real remote."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from releasectl.edges.git import UnknownCommit
+from releasectl.world import Desired
+from tests.contract.conftest import Remote
+from tests.twins import Desired as Twin
+
+PATH = "releases/staging.yaml"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A way to read, and what other people do."""
+
+    desired: Desired
+    commit: Callable[..., str]
+
+
+@pytest.fixture(params=["twin", "git", "shallow"])
+def case(request: pytest.FixtureRequest) -> Case:
+    if request.param == "twin":
+        twin = Twin()
+        twin.commit({PATH: b"one\n"}, by="Bo", subject="The project")
+        return Case(twin, lambda files, **more: twin.commit(files, by="Bo", **more))
+    remote: Remote = request.getfixturevalue("remote")
+    options = ["--depth", "1"] if request.param == "shallow" else []
+    return Case(remote.clone("clone", *options), remote.commit)
+
+
+class TestDesired:
+    """The contract."""
+
+    def test_fetch_gives_the_remotes_tip(self, case: Case) -> None:
+        before = case.desired.fetch()
+        commit = case.commit({PATH: b"two\n"}, subject="Two")
+
+        assert case.desired.fetch() == commit != before
+
+    def test_a_branch_that_is_not_there_has_no_tip(self, case: Case) -> None:
+        assert case.desired.fetch("nowhere") == ""
+
+    def test_files_are_read_at_a_commit_byte_for_byte(self, case: Case) -> None:
+        first = case.desired.fetch()
+        case.commit({PATH: b"two\r\n\xff", "new": b""}, subject="Two")
+        second = case.desired.fetch()
+
+        assert case.desired.read(first, PATH) == b"one\n"
+        assert case.desired.read(second, PATH) == b"two\r\n\xff"
+        assert case.desired.read(second, "new") == b""
+        assert case.desired.read(first, "new") is None
+
+    def test_history_knows_what_is_part_of_main(self, case: Case) -> None:
+        first = case.desired.fetch()
+        second = case.commit({PATH: b"two\n"}, subject="Two")
+        branch = case.commit({PATH: b"evil\n"}, branch="pull-request", subject="Evil")
+        tip = case.desired.fetch()
+
+        assert case.desired.is_ancestor(first, tip)
+        assert case.desired.is_ancestor(tip, tip)
+        assert case.desired.is_ancestor(second, tip)
+        assert not case.desired.is_ancestor(tip, first)
+        assert not case.desired.is_ancestor(branch, tip)
+
+    def test_an_old_commit_is_found_even_when_many_came_after_it(self, case: Case) -> None:
+        first = case.desired.fetch()
+        for number in range(3):
+            case.commit({PATH: b"%d\n" % number}, subject=f"{number}")
+
+        assert case.desired.is_ancestor(first, case.desired.fetch())
+
+    def test_a_commit_that_nobody_has_is_unknown(self, case: Case, tmp_path: Path) -> None:
+        with pytest.raises(UnknownCommit, match="e" * 40):
+            case.desired.is_ancestor("e" * 40, case.desired.fetch())
+        with pytest.raises(UnknownCommit):
+            case.desired.export("e" * 40, tmp_path / "out")
+
+    def test_export_writes_the_whole_tree_of_a_commit(self, case: Case, tmp_path: Path) -> None:
+        first = case.desired.fetch()
+        case.commit({PATH: b"two\n", "stacks/runtimes/a.py": b"pass"}, subject="Two")
+        case.desired.export(case.desired.fetch(), tmp_path / "new")
+        case.desired.export(first, tmp_path / "old")
+
+        assert tree(tmp_path / "new") == {PATH: b"two\n", "stacks/runtimes/a.py": b"pass"}
+        assert tree(tmp_path / "old") == {PATH: b"one\n"}
+
+    def test_who_last_changed_a_file_and_why(self, case: Case) -> None:
+        case.commit({PATH: b"two\n"}, subject='Pin two: it\'s "better"')
+        case.commit({"README.md": b"x"}, subject="Words")
+        tip = case.desired.fetch()
+
+        assert case.desired.why(tip, PATH) == ("Bo", 'Pin two: it\'s "better"')
+        assert case.desired.why(tip, PATH, "README.md") == ("Bo", "Words")
+        assert case.desired.why(tip, "nowhere") == ("", "")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
