@@ -31,6 +31,8 @@ class Live:
     def observe(self, region: str, service: Service, *, watch: float) -> Observation:
         """One service now; its health for `watch` seconds, at least one check."""
         seen = Observation(at=datetime.now(UTC))
+        if not service.service:
+            return replace(seen, unasked=(f"describing the service of {service.repository}: it was never made",))
         questions: tuple[Callable[[Observation], Observation], ...] = (
             functools.partial(_runtime, region, service),
             functools.partial(_health, service, watch),
