@@ -172,7 +172,7 @@ def bump(
     build = Build(service, digest, version, commit) if service and digest else None
     made: list[proposals.Proposal] = []
 
-    def change(tip: str) -> Mapping[str, bytes]:
+    def change(tip: str) -> Mapping[str, bytes | None]:
         wanted = target.read_target(git, tip, name)
         newest = git.newest_commit(tip, *PROGRAM) if program else ""
         compare = _comparison(git, tip, service)

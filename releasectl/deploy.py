@@ -13,18 +13,19 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from releasectl import apply, plan, report, target, verify
+from releasectl import apply, evidence, plan, report, target, verify
+from releasectl.admission import Evidence, admit
 from releasectl.errors import ControllerError, Finding, Retry
+from releasectl.evidence import Copy
+from releasectl.next_step import ATTEMPTS
 from releasectl.outputs import Outputs, Service
 from releasectl.outputs import read as read_outputs
-from releasectl.record import Deployment, Moment, Phase, new_id
+from releasectl.record import Deployment, Kind, Moment, Phase, new_id
 from releasectl.release import Pin
 from releasectl.target import Target
 from releasectl.verify import Health, Observation, Pinned, Proof
 from releasectl.world import Session, World
 
-ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
-EVER = 10_000  # deployments, more than an environment will have refused in a row
 KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
 
 
@@ -43,9 +44,15 @@ def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
         return session.preview()
 
 
-def release(wanted: Target, world: World, *, last: Deployment | None, attempt: int) -> Deployment:
-    """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed."""
+def release(
+    wanted: Target, world: World, *, history: tuple[Deployment, ...], early: Evidence, attempt: int
+) -> Deployment:
+    """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed.
+
+    `history` is the environment's, newest first; `early` the evidence that needed no plan.
+    """
     check_program(wanted, world)
+    last = history[0] if history else None
     now = world.clock.now()
     identifier = new_id(now, last.id if last else "")
     folder = world.folder / wanted.environment / identifier
@@ -56,19 +63,35 @@ def release(wanted: Target, world: World, *, last: Deployment | None, attempt: i
         planned = session.preview()
         outputs = read_outputs(planned.outputs)
         world.say(f"{wanted.environment}: plan: {planned.sentence}")
-        refused = _refusals(wanted, planned, outputs, last=last, world=world)
+        applied = evidence.newest_applied(history)
+        known, copies = evidence.with_plan(early, wanted, planned, applied=applied, world=world)
+        admission = admit(known, planned=True)
+        for no in admission.nos:
+            world.say(f"{wanted.environment}: {no}")
         deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
-        if refused:
-            return _refuse(deployment, refused, world, last)
+        deployment = replace(deployment, kind=early.kind)
+        if admission.refused:
+            return refuse(deployment, admission.refused, world, last)
         deployment = _with_baseline(deployment, outputs, last, world)
         world.records.open(deployment, last.id if last else "")
         try:
+            _bring(copies, outputs, world)
             _shield(deployment, outputs, world)
             world.say(f"{wanted.environment}: applying")
             result = session.up()
         except ControllerError as error:
             return errored(deployment, error, world)
     return conclude(deployment, result, world)
+
+
+def refuse_early(
+    wanted: Target, world: World, *, last: Deployment | None, findings: tuple[Finding, ...], kind: Kind
+) -> Deployment:
+    """Record a no that needs no plan."""
+    now = world.clock.now()
+    identifier = new_id(now, last.id if last else "")
+    deployment = _intent(wanted, plan.Plan(), world, identifier=identifier, now=now, attempt=1)
+    return refuse(replace(deployment, kind=kind), findings, world, last)
 
 
 def conclude(deployment: Deployment, result: apply.Result, world: World) -> Deployment:
@@ -97,6 +120,7 @@ def prove(deployment: Deployment, world: World) -> Deployment:
         deployment,
         Moment(phase, world.clock.now(), _verdict(phase, proofs, findings)),
         findings=findings,
+        health={proof.service: proof.health for proof in proofs},
         serving={proof.service: proof.serving for proof in proofs},
         log={proof.service: proof.log for proof in proofs if proof.health is not Health.HEALTHY and proof.log},
     )
@@ -148,7 +172,7 @@ def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractC
 def _intent(
     wanted: Target, planned: plan.Plan, world: World, *, identifier: str, now: datetime, attempt: int
 ) -> Deployment:  # fmt: skip
-    who, why = world.desired.why(wanted.commit, *wanted.files)
+    who, why, action = world.desired.why(wanted.commit, *wanted.files)
     return Deployment(
         id=identifier,
         environment=wanted.environment,
@@ -159,64 +183,18 @@ def _intent(
         services=wanted.release.services,
         by=who,
         reason=why,
+        action=action,
         holder=world.holder,
         phases=(Moment(Phase.APPLYING, now, planned.sentence),),
         attempt=attempt,
-        watch=wanted.watch,
+        watch=wanted.policy.watch.total_seconds(),
         plan={"identity": planned.identity, "counts": planned.counts, "sentence": planned.sentence},
         outputs=planned.outputs,
     )
 
 
-def _refusals(
-    wanted: Target, planned: plan.Plan, outputs: Outputs, *, last: Deployment | None, world: World
-) -> tuple[Finding, ...]:
-    """Why this release may not be applied, before anything is changed."""
-    applied = _applied(last, world)
-    only_digests = (
-        applied is not None
-        and applied.phase is Phase.LIVE
-        and (applied.program, applied.settings) == (wanted.release.program, wanted.settings_identity)
-    )
-    outside = plan.outside(planned, outputs.shape) if only_digests else ()
-    return (*_emptied(wanted, applied), *_unreadable(wanted, outputs, world), *outside)
-
-
-def _applied(last: Deployment | None, world: World) -> Deployment | None:
-    """The newest deployment that changed anything: a refused one must not open the door for the next."""
-    if last is None or last.phase is not Phase.REFUSED:
-        return last
-    ever = world.records.history(last.environment, EVER)
-    return next((deployment for deployment in ever if deployment.phase is not Phase.REFUSED), None)
-
-
-def _emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
-    """A service that was released is not taken away by an edit: that would delete its address and its images."""
-    for name, _ in _released(applied.services if applied else {}):
-        pin = wanted.release.services.get(name)
-        if pin is None or not pin.digest:
-            yield Finding(
-                "not-emptied",
-                f"{target.release_path(wanted.environment)} services.{name}",
-                "this service is released, and the file no longer pins a digest for it",
-                "Pin its digest again; taking a service away is a teardown, not an edit.",
-            )
-
-
-def _unreadable(wanted: Target, outputs: Outputs, world: World) -> Iterator[Finding]:
-    """Digests that the environment's registry cannot give: App Runner would only find out while releasing."""
-    for name, pin in _released(wanted.release.services):
-        repository = outputs.services[name].repository if name in outputs.services else ""
-        if not repository or not world.registry.images(outputs.region, repository, pin.digest):
-            yield Finding(
-                "digest-readable",
-                f"{target.release_path(wanted.environment)} services.{name}.digest",
-                f"no image {pin.digest} in {repository or 'a repository that is yet to be made'}",
-                "Push the image to that repository, or pin a digest that is there.",
-            )
-
-
-def _refuse(deployment: Deployment, findings: tuple[Finding, ...], world: World, last: Deployment | None) -> Deployment:
+def refuse(deployment: Deployment, findings: tuple[Finding, ...], world: World, last: Deployment | None) -> Deployment:
+    """Record the no. What runs is unchanged, so the outputs stay those of the deployment before."""
     message = "; ".join(finding.message for finding in findings)
     moment = Moment(Phase.REFUSED, world.clock.now(), message)
     unchanged = last.outputs if last else {}
@@ -235,6 +213,14 @@ def _with_baseline(deployment: Deployment, outputs: Outputs, last: Deployment | 
     existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
     seen = _observe(existing, outputs.region, world, watch=0)
     return replace(deployment, before={name: replace(one, log=()) for name, one in seen.items()})
+
+
+def _bring(copies: tuple[Copy, ...], outputs: Outputs, world: World) -> None:
+    """The first act: images that were proven elsewhere come into this environment's own registry."""
+    for copy in copies:
+        target_repository = outputs.services[copy.service].repository
+        world.say(f"{outputs.environment}: copying {copy.service} {copy.digest[:19]} from {copy.source}")
+        world.registry.copy((copy.source_region, copy.source), (outputs.region, target_repository), copy.digest)
 
 
 def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:

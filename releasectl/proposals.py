@@ -37,7 +37,7 @@ class Proposal:
     """`files` is empty when nothing has to change; `reason` says why either way."""
 
     reason: str
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes | None] = field(default_factory=dict)
     message: str = ""
 
 

@@ -1,24 +1,24 @@
 """Reconcile: make an environment run what main says. Observe, decide, act, record, until it rests.
 
-Comes in: the name of an environment and the world. Goes out: where it came to rest, with the reason. `next_step`
-is pure and total: every rule of the loop is in it, and `explain` reads it too. `reconcile` adds no decision of its
-own; it works on the fetched tip of main, whatever commit woke it.
+Comes in: the name of an environment and the world. Goes out: where it came to rest, with the reason. It adds no
+decision to `next_step`; it works on the fetched tip of main, whatever commit woke it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 
-from releasectl import deploy, target
-from releasectl.deploy import ATTEMPTS
+from releasectl import deploy, evidence, target, way_back
+from releasectl.admission import Evidence, admit
 from releasectl.errors import ControllerError, Retry
+from releasectl.evidence import LOOK_BACK
+from releasectl.next_step import RESTING, Action, Situation, Step, Worker, next_step
+from releasectl.proposals import Proposal
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target
+from releasectl.way_back import WayBack
 from releasectl.world import World
 
-FIRST_WAIT = timedelta(seconds=10)  # then three times as long after each attempt
 POLL = 0.2
 
 
@@ -32,122 +32,103 @@ class CutOff(ControllerError):
     """A deployment's engine ended without a result; what it left has to be looked at first."""
 
 
-class Worker(StrEnum):
-    """What is known of the worker of a deployment that is still `applying`."""
-
-    NONE = "none"  # no deployment is applying
-    RUNNING = "running"
-    DONE = "done"
-    GONE = "gone"
-    ELSEWHERE = "elsewhere"  # on another host
-
-
-class Action(StrEnum):
-    """What to do next."""
-
-    REST = "rest"  # it runs what it should
-    STALL = "stall"  # a verdict: nothing changes until a file does
-    WAIT = "wait"  # until a time
-    RELEASE = "release"
-    ADOPT = "adopt"  # an engine of ours still works: wait for it
-    CONCLUDE = "conclude"  # the engine is done, its result is not written yet
-    PROVE = "prove"  # applied, not proven
-    GIVE_UP = "give-up"  # somebody else's, or cut off
-
-
-@dataclass(frozen=True)
-class Step:
-    """The next step and why; `attempt` and `until` where they mean something."""
-
-    action: Action
-    reason: str
-    attempt: int = 1
-    until: datetime | None = None
-
-
 @dataclass(frozen=True)
 class Standing:
     """Where an environment stands after a pass."""
 
     environment: str
     step: Step
-    deployment: Deployment | None
+    situation: Situation
     target: Target
-    exit_code: int = field(default=0)
+    evidence: Evidence
+    exit_code: int = 0
 
-
-def next_step(identity: str, last: Deployment | None, worker: Worker, now: datetime) -> Step:
-    """The one next step for an environment that should run `identity` ("" while it has no program)."""
-    if last is not None and not last.phase.is_over:
-        return _unfinished(last, worker)
-    if not identity:
-        return Step(Action.REST, "it has no program yet; `releasectl bump` pins one")
-    if last is None:
-        return Step(Action.RELEASE, "nothing was ever released here")
-    if last.identity != identity:
-        return Step(Action.RELEASE, "main says something new")
-    return _settled(last, now)
-
-
-def _unfinished(last: Deployment, worker: Worker) -> Step:
-    if last.phase is Phase.VERIFYING:
-        return Step(Action.PROVE, f"deployment {last.id} is applied and not proven yet")
-    by_worker = {
-        Worker.RUNNING: Step(Action.ADOPT, f"the engine of deployment {last.id} is still at work"),
-        Worker.DONE: Step(Action.CONCLUDE, f"the engine of deployment {last.id} is done, its result is not recorded"),
-        Worker.ELSEWHERE: Step(Action.GIVE_UP, f"deployment {last.id} is applied by {last.holder.host}"),
-    }
-    return by_worker.get(worker, Step(Action.GIVE_UP, f"deployment {last.id} was cut off while applying"))
-
-
-def _settled(last: Deployment, now: datetime) -> Step:
-    """The same release as last time: does it rest, or is it tried again?"""
-    if last.phase is Phase.LIVE:
-        return Step(Action.REST, f"it runs what main says, proven by deployment {last.id}")
-    if last.phase is not Phase.ERRORED:
-        return Step(Action.STALL, f"deployment {last.id} was {last.phase}: {last.message}")
-    if last.attempt >= ATTEMPTS:
-        return Step(Action.STALL, f"{last.attempt} attempts ended in an error, the last with: {last.message}")
-    until = last.since + FIRST_WAIT * 3 ** (last.attempt - 1)
-    if now < until:
-        return Step(Action.WAIT, f"attempt {last.attempt} ended in an error: {last.message}", until=until)
-    return Step(Action.RELEASE, f"attempt {last.attempt} ended in an error", attempt=last.attempt + 1)
+    @property
+    def deployment(self) -> Deployment | None:
+        """The newest deployment on record."""
+        return self.situation.last
 
 
 def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool = True) -> Standing:
-    """Steps until the environment rests or stalls.
+    """Steps until the environment rests, stalls or waits for something that is not ours.
 
-    `retry` tries a stalled or waiting release once more; without `wait` it returns where it would have to wait.
+    `retry` tries a stalled release once more; without `wait` it also returns where it would have to back off.
     """
     while True:
         standing = look(environment, world)
         step = standing.step
-        if retry and step.action in (Action.STALL, Action.WAIT):
+        if retry and step.action in (Action.STALL, Action.BACK_OFF):
             step = Step(Action.RELEASE, "a person asked to try again")
         retry = False
         world.say(f"{environment}: {step.action}: {step.reason}")
-        if step.action is Action.WAIT and wait and step.until:
-            world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
-        elif step.action in (Action.REST, Action.STALL, Action.WAIT):
+        if step.action in RESTING or (step.action is Action.BACK_OFF and not wait):
             return standing
+        if step.action is Action.BACK_OFF and step.until:
+            world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
         else:
             act(standing, step, world)
+
+
+def reconcile_all(world: World, *, wait: bool = True) -> tuple[Standing, ...]:
+    """Every environment that is ready for it, in the order of the pipeline."""
+    pipeline = target.read_pipeline(world.desired, world.desired.fetch())
+    return tuple(reconcile(each.name, world, wait=wait) for each in pipeline.environments)
 
 
 def look(environment: str, world: World) -> Standing:
     """Where an environment stands and what comes next; changes nothing."""
     wanted = target.read_target(world.desired, world.desired.fetch(), environment)
-    last = next(iter(world.records.history(environment, 1)), None)
-    worker = _worker(last, world) if last else Worker.NONE
-    step = next_step(wanted.identity if wanted.is_created else "", last, worker, world.clock.now())
-    return Standing(environment, step, last, wanted, exit_code=_exit_code(step, last))
+    history = world.records.history(environment, LOOK_BACK)
+    known = evidence.before_plan(wanted, history, world, base=wanted.commit)
+    situation = Situation(
+        identity=wanted.identity if wanted.is_created else "",
+        history=history,
+        worker=_worker(history[0], world) if history else Worker.NONE,
+        admission=admit(known, planned=False),
+        way_back=_way_back(history, wanted, world),
+        now=known.now,
+    )
+    step = next_step(situation)
+    return Standing(environment, step, situation, wanted, known, exit_code=_exit_code(step, situation.last))
 
 
-def act(standing: Standing, step: Step, world: World) -> Deployment:
+def _way_back(history: tuple[Deployment, ...], wanted: Target, world: World) -> WayBack:
+    """Where to, unless the branch that proposes it is there already."""
+    if not history or history[0].phase not in (Phase.FAILED, Phase.REFUSED):
+        return WayBack(None, "nothing has to go back")
+    found = way_back.find(history, wanted.policy.rollback)
+    branch = rollback_branch(history[0])
+    if found.good and wanted.policy.rollback == "pull-request" and world.desired.fetch(branch):
+        return WayBack(None, f"branch {branch} proposes the way back")
+    return found
+
+
+def rollback_branch(bad: Deployment) -> str:
+    """Where a rollback is proposed when the pipeline wants a pull request."""
+    return f"releasectl/rollback-{bad.environment}-{bad.id}"
+
+
+def act(standing: Standing, step: Step, world: World) -> Deployment | None:
     """Do one step. Raises what a release raises before it changed anything, Busy, CutOff."""
     last = standing.deployment
     if step.action is Action.RELEASE or last is None:
-        return deploy.release(standing.target, world, last=last, attempt=step.attempt)
+        return deploy.release(
+            standing.target,
+            world,
+            history=standing.situation.history,
+            early=standing.evidence,
+            attempt=step.attempt,
+        )
+    if step.action is Action.REFUSE:
+        return _refuse(standing, world)
+    if step.action is Action.ROLL_BACK:
+        roll_back(standing, world)
+        return last
+    return _go_on(last, step, world)
+
+
+def _go_on(last: Deployment, step: Step, world: World) -> Deployment:
+    """With a deployment that somebody began."""
     folder = work_folder(last, world)
     if step.action is Action.ADOPT:
         while world.engine.is_running(folder):
@@ -158,6 +139,36 @@ def act(standing: Standing, step: Step, world: World) -> Deployment:
     if step.action is Action.PROVE:
         return deploy.prove(last, world)
     raise _given_up(last, step, folder)
+
+
+def _refuse(standing: Standing, world: World) -> Deployment:
+    return deploy.refuse_early(
+        standing.target,
+        world,
+        last=standing.deployment,
+        findings=standing.situation.admission.refused,
+        kind=standing.evidence.kind,
+    )
+
+
+def roll_back(standing: Standing, world: World) -> str:
+    """Commit the way back, on main or on a branch as the pipeline says; the commit."""
+    bad, good = standing.situation.history[0], standing.situation.way_back.good
+    if good is None:  # next_step asks for it only with one
+        return ""
+    policy = standing.target.policy.rollback
+    branch = "main" if policy == "commit" else rollback_branch(bad)
+    made: list[Proposal] = []
+
+    def change(tip: str) -> Mapping[str, bytes | None]:
+        wanted = target.read_target(world.desired, tip, standing.environment)
+        settings = world.desired.read(good.commit, target.settings_path(standing.environment))
+        made.append(way_back.propose(wanted, bad, good, settings=settings))
+        return made[-1].files
+
+    commit = world.desired.commit(branch, lambda: made[-1].message, change, start=standing.target.commit)
+    world.say(f"{standing.environment}: {made[-1].reason} ({branch} {commit[:12]})")
+    return commit
 
 
 def _conclude(last: Deployment, folder: Path, world: World) -> Deployment:
@@ -197,7 +208,7 @@ def _worker(last: Deployment, world: World) -> Worker:
 
 
 def _exit_code(step: Step, last: Deployment | None) -> int:
-    if step.action is Action.WAIT:
+    if step.action in (Action.WAIT, Action.BACK_OFF):
         return 4
     if step.action is not Action.STALL or last is None:
         return 0

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from releasectl.errors import ControllerError, Finding
 from releasectl.release import Pin
-from releasectl.verify import Observation
+from releasectl.verify import Health, Observation
 
 BRANCH = "deployments"
 SCHEMA = 1
@@ -37,6 +37,15 @@ class Phase(StrEnum):
     def is_over(self) -> bool:
         """Nothing of this deployment is still under way."""
         return self not in (Phase.APPLYING, Phase.VERIFYING)
+
+
+class Kind(StrEnum):
+    """What kind of change a release is, judged by what it pins and never by what its commit says."""
+
+    CHANGE = "change"  # a bump, a promotion, a person's edit
+    ROLLBACK = "rollback"  # back to what was live here
+    RESTART = "restart"  # the same images again
+    DRIFT_FIX = "drift-fix"  # the same release again, because the world moved away from it
 
 
 class UnreadableRecord(ControllerError):
@@ -78,12 +87,15 @@ class Deployment:
     holder: Holder
     phases: Annotated[tuple[Moment, ...], Field(min_length=1)]
     attempt: int = 1
+    kind: Kind = Kind.CHANGE
+    action: str = ""  # what releasectl did to make the commit: bump, automatic-rollback; "" for a person
     watch: float = 0.0  # seconds over which the services have to be well
     plan: Mapping[str, Any] = field(default_factory=dict)  # {identity, counts, sentence}
     before: Mapping[str, Observation] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     serving: Mapping[str, str] = field(default_factory=dict)
+    health: Mapping[str, Health] = field(default_factory=dict)  # each service's own proof
     log: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

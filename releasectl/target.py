@@ -13,7 +13,7 @@ from typing import Protocol
 
 from releasectl import document
 from releasectl.errors import ControllerError, Finding, InvalidFile, Retry
-from releasectl.pipeline import Pipeline, parse_pipeline
+from releasectl.pipeline import Environment, Pipeline, parse_pipeline
 from releasectl.release import Release, identity, parse_release
 
 PIPELINE = "pipeline.yaml"
@@ -42,12 +42,17 @@ class Target:
     release: Release
     settings: Mapping[str, object]
     files: Mapping[str, bytes]
-    watch: float  # seconds over which the services have to be well (pipeline.yaml, `watch`)
+    pipeline: Pipeline  # the policy at the same commit; no part of the release
 
     @property
     def identity(self) -> str:
         """The identity of what should run: digests, restarts, program, settings."""
         return identity(self.release, self.settings)
+
+    @property
+    def policy(self) -> Environment:
+        """This environment in the pipeline."""
+        return self.pipeline.environment(self.environment)
 
     @property
     def settings_identity(self) -> str:
@@ -95,11 +100,12 @@ def read_pipeline(reader: Reader, commit: str) -> Pipeline:
 
 def read_target(reader: Reader, commit: str, environment: str) -> Target:
     """What `environment` should run at `commit`. Raises InvalidFile, MissingFile, UnknownEnvironment."""
-    policy = read_pipeline(reader, commit).environment(environment)
+    pipeline = read_pipeline(reader, commit)
+    pipeline.environment(environment)
     files = {path: _bytes(reader, commit, path) for path in (release_path(environment), settings_path(environment))}
     release = parse_release(release_path(environment), files[release_path(environment)])
     settings = _settings(settings_path(environment), files[settings_path(environment)])
-    return Target(environment, commit, release, settings, files, policy.watch.total_seconds())
+    return Target(environment, commit, release, settings, files, pipeline)
 
 
 def _settings(path: str, raw: bytes) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from releasectl.apply import Result
+from releasectl.image_facts import ImageFacts
 from releasectl.outputs import Service
 from releasectl.plan import Plan
 from releasectl.record import Deployment, Holder, Moment
@@ -27,14 +28,27 @@ class Desired(Protocol):
     def read(self, commit: str, path: str) -> bytes | None:
         """A file's bytes at a commit, None when it is not there."""
 
+    def list(self, commit: str, folder: str) -> tuple[str, ...]:
+        """Paths of all files below a folder at a commit, sorted."""
+
+    def commit(
+        self,
+        branch: str,
+        message: str | Callable[[], str],
+        change: Callable[[str], Mapping[str, bytes | None]],
+        *,
+        start: str = "",
+    ) -> str:
+        """Commit to a branch of the remote by compare-and-swap; see edges/git.py."""
+
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Is one commit part of the history of the other?"""
 
     def export(self, commit: str, folder: Path) -> None:
         """The whole tree of a commit into a new folder."""
 
-    def why(self, commit: str, *paths: str) -> tuple[str, str]:
-        """Who last changed one of the files, and the first line of what they said."""
+    def why(self, commit: str, *paths: str) -> tuple[str, str, str]:
+        """Who last changed one of the files, the first line of what they said, and the action of releasectl, or ""."""
 
 
 class Records(Protocol):
@@ -58,6 +72,12 @@ class Registry(Protocol):
 
     def images(self, region: str, repository: str, digest: str) -> tuple[str, ...]:
         """The digest and, for an index, its children; () when the repository does not have it."""
+
+    def copy(self, source: tuple[str, str], target: tuple[str, str], digest: str) -> None:
+        """Copy an image with all that belongs to it, bytes unchanged; places are (region, repository)."""
+
+    def facts(self, region: str, repository: str, digest: str) -> ImageFacts:
+        """What the image and its scan say."""
 
     def shield(self, region: str, repository: str, digest: str) -> None:
         """Tag a digest so that retention can never expire it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from releasectl.edges import aws
+from releasectl.image_facts import ImageFacts
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
@@ -34,6 +35,14 @@ class Ecr:
             return ()
         children = json.loads(manifest["imageManifest"]).get("manifests", [])
         return (digest, *(child["digest"] for child in children))
+
+    def copy(self, source: tuple[str, str], target: tuple[str, str], digest: str) -> None:
+        """Copy an image with all that belongs to it."""
+        raise NotImplementedError
+
+    def facts(self, region: str, repository: str, digest: str) -> ImageFacts:
+        """What the image and its scan say."""
+        raise NotImplementedError
 
     def shield(self, region: str, repository: str, digest: str) -> None:
         """Tag `digest` `release-<12 hex>`: the first retention rule keeps what is tagged so (aws.md 5.2)."""

@@ -134,12 +134,13 @@ class Git:
         self._deepen()
         return self.run("log", "-1", "--format=%H", commit, "--", *paths).decode().strip()
 
-    def why(self, commit: str, *paths: str) -> tuple[str, str]:
-        """Who last changed one of `paths` up to `commit`, and the subject of that commit."""
+    def why(self, commit: str, *paths: str) -> tuple[str, str, str]:
+        """Who last changed one of `paths` up to `commit`, that commit's subject, and its trailer Release-Action."""
         self._deepen()
-        found = self.run("log", "-1", "--format=%an%x00%s", commit, "--", *paths).decode(errors="replace").strip()
-        who, _, subject = found.partition("\0")
-        return who, subject
+        form = "--format=%an%x00%s%x00%(trailers:key=Release-Action,valueonly,separator=%x2C)"
+        found = self.run("log", "-1", form, commit, "--", *paths).decode(errors="replace").strip()
+        who, subject, action = (*found.split("\0"), "", "")[:3]
+        return who, subject, action
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Is `older` part of the history of `newer`? Raises UnknownCommit when either cannot be found."""
@@ -165,15 +166,17 @@ class Git:
         message: str | Callable[[], str],
         change: Callable[[str], Mapping[str, bytes | None]],
         *,
+        start: str = "",
         attempts: int = 12,
     ) -> str:
         """Commit to the remote's `branch` by compare-and-swap; the new tip, or the old one if nothing changes.
 
-        `change` gets the tip ("" for a new branch) and says which files it wants there (None deletes); it is
-        asked again for each new tip, so it can never overwrite what it has not seen. Raises Stale, MissingRemote.
+        `change` gets the tip (of a new branch `start`, where "" makes an orphan) and says which files it wants
+        there (None deletes); it is asked again for each new tip, so it can never overwrite what it has not seen.
+        Raises Stale, MissingRemote.
         """
         for attempt in range(attempts):
-            tip = self.fetch(branch)
+            tip = self.fetch(branch) or start
             files = change(tip)
             if not files:
                 return tip
