@@ -26,8 +26,11 @@ Model = TypeVar("Model")
 # Plain data -> for each place where values do not fit together: its path, a message, a remedy.
 Rule = Callable[[Mapping[str, object]], Iterable[tuple[Path, str, str]]]
 
-# Made once a model: making one costs more than reading a file.
-_adapter: Callable[[type[Any]], TypeAdapter[Any]] = functools.cache(TypeAdapter)
+
+@functools.cache
+def _adapter(model: type[Any]) -> TypeAdapter[Any]:
+    """Made once a model: making one costs more than reading a file."""
+    return TypeAdapter(model)
 
 
 @dataclass(frozen=True)
