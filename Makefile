@@ -32,6 +32,9 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports --no-cache
 	@$(RUN)/python -m releasectl.schemas --check
+	@$(RUN)/python -m stacks.settings --schema --check docs/settings.schema.json
+	@$(RUN)/python -m releasectl.cli_reference --check
+	@$(UV) lock --check --quiet
 	@$(RUN)/releasectl check
 
 test: setup ## Everything that is tested, in a few minutes
@@ -44,8 +47,10 @@ format: setup ## Format and mend what can be mended
 	@$(RUN)/ruff format --quiet .
 	@$(RUN)/ruff check --fix --quiet .
 
-schemas: setup ## Write docs/*.schema.json anew
+schemas: setup ## Write what is generated anew: docs/*.schema.json, docs/cli.md
 	@$(RUN)/python -m releasectl.schemas
+	@$(RUN)/python -m stacks.settings --schema > docs/settings.schema.json
+	@$(RUN)/python -m releasectl.cli_reference
 
 clean: ## Remove what setup made in this folder
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

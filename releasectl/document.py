@@ -6,6 +6,7 @@ in plain words with file, line and key. Opens no file, changes nothing.
 """
 
 import difflib
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,12 @@ __all__ = ["Document", "Path", "Problem", "Rule", "Span", "load", "near", "parse
 Model = TypeVar("Model")
 # Plain data -> for each place where values do not fit together: its path, a message, a remedy.
 Rule = Callable[[Mapping[str, object]], Iterable[tuple[Path, str, str]]]
+
+
+@functools.cache
+def _adapter(model: type[Any]) -> TypeAdapter[Any]:
+    """Made once a model: making one costs more than reading a file."""
+    return TypeAdapter(model)
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ def _finding(path: str, problem: Problem) -> Finding:
 
 
 def _judge(document: Document, model: type[Model]) -> tuple[Model | None, list[Problem]]:
-    adapter = TypeAdapter(model)
+    adapter = _adapter(model)
     try:
         # As JSON, because there "strict" is about scalars: a dict may become a dataclass and a list a tuple.
         return adapter.validate_json(json.dumps(document.data), strict=True, extra="forbid"), []

@@ -62,7 +62,9 @@ def bump(
     if not changes:
         return Proposal("; ".join(reasons) or f"{path} pins it already")
     message = f"Bump {path.removeprefix('releases/').removesuffix('.yaml')}: {', '.join(reasons)}\n"
-    return Proposal("; ".join(reasons), {path: edit(path, raw, changes)}, message)
+    edited = edit(path, raw, changes)
+    parse_release(path, edited)  # what a person typed goes to main only if the next reader accepts it
+    return Proposal("; ".join(reasons), {path: edited}, message)
 
 
 def _build_changes(

@@ -87,7 +87,8 @@ def _uv() -> str:
 
 def _answers(endpoint: str, _said: Path) -> Mapping[str, object] | None:
     try:
-        httpx.get(f"{endpoint}/_ministack/health", timeout=1.0).raise_for_status()
+        # trust_env: a shell may still have another sandbox's certificates or proxy in its variables.
+        httpx.get(f"{endpoint}/_ministack/health", timeout=1.0, trust_env=False).raise_for_status()
     except httpx.HTTPError:
         return None
     return {"endpoint": endpoint}

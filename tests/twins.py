@@ -5,6 +5,7 @@ edge. A `Scene` is a whole world of twins around one simulated cloud, in which a
 like is a green one with the old image, as on AWS.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -347,7 +348,7 @@ class Session:
         outputs = {} if problems else self._outputs(preview=False)
         return Result(from_steps(steps, outputs), tuple(problems))
 
-    @property
+    @functools.cached_property
     def _release(self) -> Release:
         path = release_path(self.environment)
         return parse_release(path, (self.folder / "checkout" / path).read_bytes())

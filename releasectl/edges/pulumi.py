@@ -26,6 +26,11 @@ from releasectl.plan import Plan, from_steps
 WORKER = Path(__file__).with_name("worker.py")
 POLL = 0.02  # seconds between two looks at the worker's files
 
+# An exception comes with its traceback, whose last line names it; a RunError is meant to be read whole.
+_PROGRAM_SAID = re.compile(
+    r"python inline source runtime error: .*\n(?P<exception>.+)$|an unhandled error occurred: (?P<words>.*)", re.DOTALL
+)
+
 Progress = Callable[[str], None]
 
 
@@ -208,9 +213,9 @@ def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerErr
             "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the passphrase of this stack.",
         )
     for problem in problems:
-        if "inline source runtime error" in problem.message:
+        if said := _PROGRAM_SAID.match(problem.message):
             return ProgramFailed(
-                f"running the program: {problem.message.splitlines()[0].split('error: ', 1)[-1]}",
+                f"running the program: {(said['exception'] or said['words']).strip()}",
                 "Mend `stacks/` or the settings, pin the commit that has the change, then try again.",
             )
         failure = aws.named(f"changing {_name(problem.urn)}", problem.message)
