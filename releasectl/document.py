@@ -6,12 +6,11 @@ in plain words with file, line and key. Opens no file, changes nothing.
 """
 
 import difflib
-import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -27,10 +26,14 @@ Model = TypeVar("Model")
 Rule = Callable[[Mapping[str, object]], Iterable[tuple[Path, str, str]]]
 
 
-@functools.cache
-def _adapter(model: type[Any]) -> TypeAdapter[Any]:
+_adapters: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapter(model: type[Model]) -> TypeAdapter[Model]:
     """Made once a model: making one costs more than reading a file."""
-    return TypeAdapter(model)
+    if model not in _adapters:
+        _adapters[model] = TypeAdapter(model)
+    return _adapters[model]
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ def _finding(path: str, problem: Problem) -> Finding:
 
 
 def _judge(document: Document, model: type[Model]) -> tuple[Model | None, list[Problem]]:
-    adapter = _adapter(cast(Any, model))
+    adapter = _adapter(model)
     try:
         # As JSON, because there "strict" is about scalars: a dict may become a dataclass and a list a tuple.
         return adapter.validate_json(json.dumps(document.data), strict=True, extra="forbid"), []
