@@ -5,7 +5,7 @@ decision to `next_step`; it works on the fetched tip of main, whatever commit wo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from releasectl import deploy, evidence, target, way_back
@@ -54,6 +54,7 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
 
     `retry` tries a stalled release once more; without `wait` it also returns where it would have to back off.
     """
+    said_no = False
     while True:
         standing = look(environment, world)
         step = standing.step
@@ -62,11 +63,13 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
         retry = False
         world.say(f"{environment}: {step.action}: {step.reason}")
         if step.action in RESTING or (step.action is Action.BACK_OFF and not wait):
-            return standing
+            # A release that was taken back leaves a resting environment, and was a no all the same.
+            return replace(standing, exit_code=standing.exit_code or int(said_no))
         if step.action is Action.BACK_OFF and step.until:
             world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
         else:
-            act(standing, step, world)
+            deployment = act(standing, step, world)
+            said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
 
 
 def reconcile_all(world: World, *, wait: bool = True) -> tuple[Standing, ...]:

@@ -1,8 +1,8 @@
 """The sandbox's remote: a bare git repository with the project in it, and a clone to work in.
 
 Comes in: the project's folder. Goes out: `remote.git`, whose main has one commit with the project's files as they
-lie there, committed or not, and `clone`. Three settings are the sandbox's own: the salt of its passphrase, a
-short watch, and no gate that asks an image scanner, which ministack has none of. It never touches the project itself.
+lie there, committed or not, and `clone`. What is the sandbox's own: the salt of its passphrase, a short watch and soak, and no
+gate that asks an image scanner, which ministack has none of. It never touches the project itself.
 """
 
 import os
@@ -14,7 +14,7 @@ from sandbox.process import SandboxBroken
 
 # Made once by `pulumi stack init` with the passphrase `sandbox`; a wrong passphrase is found out by it.
 SALT = "v1:1n5wN/SqQr8=:v1:qScBm29ry9UPjliE:NZfE23mMnqH3SmVA1j8bK535anuuHQ=="
-WATCH = "2s"
+WATCH = SOAK = "1s"
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Sandbox",
     "GIT_AUTHOR_EMAIL": "sandbox@localhost",
@@ -34,11 +34,17 @@ def make(folder: Path, project: Path) -> None:
     for settings in clone.glob("Pulumi.*.yaml"):
         settings.write_text(f"{settings.read_text().rstrip()}\nencryptionsalt: {SALT}\n")
     pipeline = clone / "pipeline.yaml"
-    policy = re.sub(r"(\bwatch: )\S+", rf"\g<1>{WATCH}", pipeline.read_text())
-    pipeline.write_text(re.sub(r"(\bgates: )\[.*\]", r"\g<1>[]", policy))
+    pipeline.write_text(_policy(pipeline.read_text()))
     git(clone, "add", "--all", "--force")
     git(clone, "commit", "--quiet", "--message", "The project as it is")
     git(clone, "push", "--quiet", "origin", "main")
+
+
+def _policy(text: str) -> str:
+    """The project's pipeline with times that fit a laptop's patience."""
+    for key, value in (("watch", WATCH), ("soak", SOAK), ("gates", "[]")):
+        text = re.sub(rf"^( +{key}: )(\[.*?\]|\S+)", rf"\g<1>{value}", text, flags=re.MULTILINE)
+    return text
 
 
 def git(folder: Path, *arguments: str) -> str:
