@@ -5,9 +5,10 @@ changed files of the commit. At most once in a row without a person; nothing is 
 proof; what is unknown is never taken back. It commits nothing itself.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import yaml
 
 from releasectl.edit import edit
 from releasectl.evidence import newest_applied, newest_live
@@ -120,9 +121,12 @@ def _failing(bad: Deployment, good: Deployment) -> list[str]:
 
 
 def rejection(digest: str, commit: str, *, reason: str, deployment: str) -> bytes:
-    """The bytes of a rejection: every value in double quotes, which JSON and YAML write alike."""
-    return _yaml({"digest": digest, "commit": commit, "reason": reason[:2000], "deployment": deployment})
+    """The bytes of a rejection."""
+    return entry({"digest": digest, "commit": commit, "reason": reason[:2000], "deployment": deployment})
 
 
-def _yaml(values: Mapping[str, str]) -> bytes:
-    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items()).encode()
+def entry(values: Mapping[str, str]) -> bytes:
+    """The bytes of a small file under `releases/`: a scalar a line, in double quotes, nothing in it but ASCII."""
+    # Not JSON: its escapes of a character beyond the first plane (an emoji in a log line) are no YAML.
+    quoted = {key: yaml.safe_dump(value, default_style='"', width=float("inf")) for key, value in values.items()}
+    return "".join(f"{key}: {value}" for key, value in quoted.items()).encode()
