@@ -126,7 +126,13 @@ def rejection(digest: str, commit: str, *, reason: str, deployment: str) -> byte
 
 
 def entry(values: Mapping[str, str]) -> bytes:
-    """The bytes of a small file under `releases/`: a scalar a line, in double quotes, nothing in it but ASCII."""
-    # Not JSON: its escapes of a character beyond the first plane (an emoji in a log line) are no YAML.
-    quoted = {key: yaml.safe_dump(value, default_style='"', width=float("inf")) for key, value in values.items()}
-    return "".join(f"{key}: {value}" for key, value in quoted.items()).encode()
+    """The bytes of a small file under `releases/`: a scalar a line, in double quotes.
+
+    A reason may come from a log: what no reviewer can see, and so no reader takes, is replaced.
+    """
+    seen = {
+        key: "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text) for key, text in values.items()
+    }
+    # Not as JSON: its escapes of a character beyond the first plane, such as an emoji, are no YAML.
+    quoted = {key: yaml.safe_dump(text, default_style='"', width=float("inf")) for key, text in seen.items()}
+    return "".join(f"{key}: {text}" for key, text in quoted.items()).encode()
