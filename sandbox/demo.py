@@ -1,30 +1,32 @@
 """The demo: the main job of the project, played in a sandbox, one step after the other.
 
-Comes in: a running sandbox and the project. Goes out: for each step its name, whether it held and how long it
-took. Each step drives the real command line as a person or a workflow would and looks at the world afterwards; it
-never looks inside the controller.
+Comes in: a running sandbox. Goes out: for each step its name, whether it held and how long it took. Each step
+drives the real command line as a person or a workflow would, and looks at the world afterwards.
 """
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import httpx
 
 from releasectl.errors import ControllerError
-from sandbox import image
-from sandbox.image import Image
+from sandbox.hand import Hand
 from sandbox.place import Sandbox
-from sandbox.registry import Registry
-from sandbox.remote import git
 
-VERSION = "1.0.0"
+OWN = b'''"""The team's own resources: what the demo added."""
+
+import pulumi
+import pulumi_aws as aws
+
+
+def own_resources(environment: str, *, parent: pulumi.Resource, topic: pulumi.Output[str]) -> None:
+    """A topic of the team's own."""
+    aws.sns.Topic("orders", name=f"orders-{environment}", opts=pulumi.ResourceOptions(parent=parent))
+'''
 
 
 class StepFailed(ControllerError):
@@ -45,8 +47,10 @@ class Step:
 class Demo:
     """The story so far: what later steps need of earlier ones."""
 
-    sandbox: Sandbox
-    image: Image | None = None
+    hand: Hand
+    good: str = ""  # the digest that serves
+    bad: str = ""  # the digest that failed
+    branch: str = ""
 
     def steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
         """Every step after `sandbox-ready`, in order."""
@@ -55,106 +59,138 @@ class Demo:
         yield "staging-bumped", self.staging_bumped
         yield "staging-released", self.staging_released
         yield "nothing-to-do", self.nothing_to_do
+        yield "production-previewed", self.production_previewed
+        yield "production-released", self.production_released
+        yield "program-promoted", self.program_promoted
+        yield "bad-release-rolled-back", self.bad_release_rolled_back
+        yield "rejected-digest-refused", self.rejected_digest_refused
+        yield "hold-respected", self.hold_respected
 
     def environments_created(self) -> str:
         """Pin the program in both empty release files; the loop makes registry and topic of each."""
         for environment in ("staging", "production"):
-            self.releasectl("bump", "--program", "--environment", environment)
+            self.run("bump", "--program", "--environment", environment)
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda name: self.releasectl("reconcile", name), ("staging", "production")))
-        return "releases/staging.yaml and releases/production.yaml pin the program; registry and topic of each exist"
+            list(pool.map(lambda name: self.run("reconcile", name), ("staging", "production")))
+        return "both release files pin the program; each environment has a registry and a topic, nothing runs yet"
 
     def image_built(self) -> str:
         """Build the service and push it to staging's registry."""
-        self.image = image.build(self.source, commit=self.commit, version=VERSION, cache=cache())
-        repository = self.service("staging")["repository"]
-        registry = Registry(self.sandbox.variables["AWS_ENDPOINT_URL"])
-        image.push(self.image, registry, repository.partition("/")[2], [f"sha-{self.commit[:12]}"])
-        return f"{self.image.digest[:19]} of commit {self.commit[:12]} is in {repository.partition('/')[2]}"
+        self.good = self.hand.build("1.0.0").digest
+        return f"{self.good[:19]} of commit {self.hand.source_commit[:12]} is in staging's registry"
 
     def staging_bumped(self) -> str:
         """The bot's step after a build: one line of git changes."""
-        said = self.releasectl("bump", "web", self.digest, "--commit", self.commit, "--version", VERSION)
-        git(self.sandbox.clone, "pull", "--quiet", "--rebase", "origin", "main")
-        expect(self.digest in (self.sandbox.clone / "releases/staging.yaml").read_text(), "main pins the digest")
-        return str(said["reason"]) + " is pinned in releases/staging.yaml"
+        self.bump(self.good, "1.0.0")
+        expect(self.good in self.hand.read("releases/staging.yaml").decode(), "main pins the digest")
+        return "web 1.0.0 is pinned in releases/staging.yaml, by a commit on main"
 
     def staging_released(self) -> str:
         """The merge wakes the loop: real `pulumi up`, then proof that what runs is what is pinned."""
-        said = self.releasectl("reconcile", "staging")
-        expect(said["phase"] == "live", f"the deployment is live, not {said['phase']}")
-        service = self.service("staging")
-        expect(service["runs"] == self.digest, "the runtime names the pinned digest")
-        answer = httpx.get(f"{service['url']}/version", verify=self.sandbox.tls()).json()
-        expect(answer["digest"] == self.digest, "the service itself names the pinned digest")
-        expect(answer["commit"] == self.commit, "the service names the commit it was built from")
+        self.reconcile("staging")
+        service = self.hand.service("staging")
+        expect(service["runs"] == self.good, "the runtime names the pinned digest")
+        answer = httpx.get(f"{service['url']}/version", verify=self.hand.sandbox.tls()).json()
+        expect(answer["digest"] == self.good, "the service itself names the pinned digest")
+        expect(answer["commit"] == self.hand.source_commit, "the service names the commit it was built from")
         return f"{service['url']} serves commit {answer['commit'][:12]}, proven"
 
     def nothing_to_do(self) -> str:
         """A second pass changes nothing and starts no engine."""
-        before, records = self.checkpoints(), self.records()
-        said = self.releasectl("reconcile", "staging")
+        before = self.hand.state(), self.hand.refs(), self.hand.engine_starts()
+        said = self.run("reconcile", "staging")
         expect(said["action"] == "rest", f"the loop rests, not {said['action']}")
-        expect(self.checkpoints() == before, "no state was written")
-        expect(self.records() == records, "no deployment was recorded")
+        expect((self.hand.state(), self.hand.refs(), self.hand.engine_starts()) == before, "nothing was touched")
         return "a second reconcile changes nothing and starts no engine"
 
-    @property
-    def source(self) -> Path:
-        """The service's source, as it is in the clone."""
-        return self.sandbox.clone / "service"
+    def production_previewed(self) -> str:
+        """What staging proved, as a branch for review, with a plan; nothing changes."""
+        self.branch = str(self.run("promote", "production")["branch"])
+        before = self.hand.state()
+        self.hand.pull()
+        counts = self.run("preview", "production", "--ref", f"origin/{self.branch}")["counts"]
+        expect(set(counts) == {"create"}, f"the plan only creates, not {counts}")
+        expect(self.hand.state() == before, "no state was written")
+        return f"branch {self.branch} would create {counts['create']} resources"
 
-    @property
-    def commit(self) -> str:
-        """The newest commit that changed the service."""
-        return git(self.sandbox.clone, "log", "-1", "--format=%H", "--", "service")
+    def production_released(self) -> str:
+        """A person merges; the image comes into production's own registry, the same bytes."""
+        self.hand.merge(self.branch)
+        self.reconcile("production")
+        production, staging = self.hand.service("production"), self.hand.service("staging")
+        expect(production["runs"] == staging["runs"] == self.good, "both environments run the same digest")
+        expect(production["repository"] != staging["repository"], "each has a registry of its own")
+        return f"the same digest serves production, from {production['repository'].partition('/')[2]}"
 
-    @property
-    def digest(self) -> str:
-        """Of the image that was built."""
-        if self.image is None:
-            raise StepFailed("looking for the image: it was not built", "Read the step `image-built`.")
-        return self.image.digest
+    def program_promoted(self) -> str:
+        """Infrastructure goes the way of images: a commit to stacks/, pinned in staging, promoted to production."""
+        program = self.hand.commit({"stacks/own.py": OWN}, "A topic for orders")
+        self.run("bump", "--program")
+        self.reconcile("staging")
+        self.hand.merge(str(self.run("promote", "production")["branch"]))
+        self.reconcile("production")
+        expect(program in self.hand.read("releases/production.yaml").decode(), "production pins the new program")
+        return f"commit {program[:12]} of stacks/ was proven in staging and now declares production"
 
-    def service(self, environment: str) -> dict[str, str]:
-        """What `releasectl status` says of the one service."""
-        said = json.loads(self.run("status", environment))
-        service: dict[str, str] = said[0]["services"]["web"]
-        return service
+    def bad_release_rolled_back(self) -> str:
+        """A build whose instance never gets healthy takes itself back: a commit, and its digest is rejected."""
+        self.hand.commit({"service/NEWS": b"1.1.0 will not get healthy\n"}, "Break the service")
+        self.bad = self.hand.build("1.1.0", WEB_FAIL="health").digest
+        self.bump(self.bad, "1.1.0")
+        said = self.run("reconcile", "staging", expected=1)
+        expect(said["phase"] == "live", f"staging is live again, not {said['phase']}")
+        expect(self.good in self.hand.read("releases/staging.yaml").decode(), "main pins the good digest again")
+        rejected = self.hand.files("releases/rejected")
+        expect(len(rejected) == 1 and self.bad in "".join(rejected.values()), "the bad digest is rejected")
+        expect(self.hand.service("staging")["runs"] == self.good, "the good digest serves")
+        return f"1.1.0 failed its proof; main pins 1.0.0 again, and {''.join(rejected)} says why"
 
-    def checkpoints(self) -> dict[str, int]:
-        """Every file of the Pulumi state with its time: the engine writes some whenever it updates."""
-        state = self.sandbox.folder / "state"
-        logs = self.sandbox.folder / "pulumi-home" / "logs"  # the CLI writes one for every start
-        files = [*state.rglob("*"), *logs.rglob("*")]
-        return {str(path): path.stat().st_mtime_ns for path in files if path.is_file()}
+    def rejected_digest_refused(self) -> str:
+        """The bot offers the same digest again, and a rebuild of the same commit."""
+        again = self.bump(self.bad, "1.1.0", expected=1)
+        rebuild = self.bump(self.hand.build("1.1.1", WEB_FAIL="errors").digest, "1.1.1", expected=1)
+        for answer in (again, rebuild):
+            expect("rejected" in json.dumps(answer), "the answer names the rejection")
+        return "neither that digest nor a rebuild of its commit is pinned again"
 
-    def records(self) -> str:
-        """The tip of the branch of deployments."""
-        return git(self.sandbox.remote, "rev-parse", "deployments")
+    def hold_respected(self) -> str:
+        """A brake in seconds: a file on main; the loop waits, and goes on when it is lifted."""
+        self.hand.commit({"service/NEWS": b"1.2.0 mends 1.1.0\n"}, "Mend the service")
+        mended = self.hand.build("1.2.0").digest
+        self.run("hold", "staging", "--reason", "the demo looks around")
+        self.bump(mended, "1.2.0")
+        held = self.run("reconcile", "staging", expected=4)
+        expect(held["action"] == "wait", f"the loop waits, not {held['action']}")
+        expect(self.hand.service("staging")["runs"] == self.good, "what runs is unchanged")
+        self.run("hold", "staging", "--lift")
+        self.reconcile("staging")
+        expect(self.hand.service("staging")["runs"] == mended, "1.2.0 serves once the hold is lifted")
+        return "1.2.0 waited while staging was held, and went live when the hold was lifted"
 
-    def releasectl(self, *arguments: str) -> dict[str, object]:
-        """One command of the real command line, its JSON answer. Raises StepFailed."""
-        answer: dict[str, object] = json.loads(self.run(*arguments))
-        return answer
+    def bump(self, digest: str, version: str, *, expected: int = 0) -> Any:
+        """What the bot does after a build."""
+        source = self.hand.source_commit
+        return self.run("bump", "web", digest, "--commit", source, "--version", version, expected=expected)
 
-    def run(self, *arguments: str) -> str:
-        """Standard output of `releasectl ... --json` in the clone."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("releasectl")), *arguments, "--json"],
-            cwd=self.sandbox.clone, env=self.sandbox.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
+    def reconcile(self, environment: str) -> None:
+        """The loop, to a live deployment."""
+        said = self.run("reconcile", environment)
+        expect(said["phase"] == "live", f"{environment} is live, not {said['phase']}: {said['reason']}")
+
+    def run(self, *arguments: str, expected: int = 0) -> Any:
+        """One command of the real command line, its JSON answer. Raises StepFailed on another exit code."""
+        said = self.hand.releasectl(*arguments, "--json")
+        if said.code != expected:
             raise StepFailed(
-                f"running `releasectl {' '.join(arguments)}`: exit code {done.returncode}\n{done.stderr.strip()}",
+                f"running `releasectl {' '.join(arguments)}`: exit code {said.code}\n{said.err.strip()}",
                 "Read its words above.",
             )
-        return done.stdout
+        return said.json
 
 
 def play(sandbox: Sandbox) -> Iterator[Step]:
     """Every step, until one fails."""
-    for name, act in Demo(sandbox).steps():
+    for name, act in Demo(Hand(sandbox)).steps():
         step = timed(name, act)
         yield step
         if not step.ok:
@@ -166,7 +202,7 @@ def timed(name: str, act: Callable[[], str]) -> Step:
     begun = time.monotonic()
     try:
         ok, said = True, act()
-    except (ControllerError, httpx.HTTPError, KeyError, OSError) as error:
+    except (ControllerError, httpx.HTTPError, KeyError, OSError, ValueError) as error:
         remedy = f"\n  {error.remedy}" if isinstance(error, ControllerError) else ""
         ok, said = False, f"{error or type(error).__name__}{remedy}"
     return Step(name, ok, round(time.monotonic() - begun, 2), said)
@@ -176,8 +212,3 @@ def expect(held: bool, what: str) -> None:
     """A step's own claim about the world."""
     if not held:
         raise StepFailed(f"expecting that {what}: it does not hold", "Run `python -m sandbox up` and look around.")
-
-
-def cache() -> Path:
-    """Where layers are kept between runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "release-controller"
