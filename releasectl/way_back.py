@@ -36,7 +36,9 @@ def find(history: tuple[Deployment, ...], rollback: str) -> WayBack:
     bad, earlier = history[0], history[1:]
     if bad.phase is Phase.REFUSED:
         applied = newest_applied(earlier)
-        return _allowed(applied, rollback, f"it was refused: {bad.message}") if applied else _NOTHING
+        # Only to what is well: a refused way back must not lead to what it came from.
+        well = applied is not None and applied.phase is Phase.LIVE
+        return _allowed(applied, rollback, f"it was refused: {bad.message}") if applied and well else _NOTHING
     good = newest_live(earlier)
     if bad.phase is not Phase.FAILED or good is None:
         return _NOTHING
