@@ -1,8 +1,8 @@
 """The sandbox's remote: a bare git repository with the project in it, and a clone to work in.
 
 Comes in: the project's folder. Goes out: `remote.git`, whose main has one commit with the project's files as they
-lie there, committed or not, and `clone`. What is the sandbox's own: the salt of its passphrase, a short watch and soak, and no
-gate that asks an image scanner, which ministack has none of. It never touches the project itself.
+lie there, committed or not, and `clone`. What is the sandbox's own: the salt of its passphrase, a short watch and
+soak, and no gate that asks an image scanner, which ministack has none of. It never touches the project itself.
 """
 
 import os
