@@ -1,24 +1,45 @@
-"""Proposals: a change of desired state as files, a message and a reason; someone else commits it.
+"""Proposals: what people and machines write into a release file, as files, a message and a reason.
 
-Comes in: a release file's bytes and what is known of git. Goes out: changed files, or the reason why nothing
-changes. Pure: asked again for each new tip, so two proposals at once never lose an update.
+Comes in: a release file's bytes and what is known of git and of earlier deployments. Goes out: changed files, or
+the reason why nothing changes. Pure: asked again for each new tip, so two proposals at once never lose an update.
+It never commits, and never asks a gate that may wait: that is admission's business at apply.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from releasectl.admission import is_rejected
 from releasectl.edit import edit
 from releasectl.errors import ControllerError, Retry
-from releasectl.release import parse_release
+from releasectl.pipeline import Rejection
+from releasectl.record import Deployment, Phase
+from releasectl.release import Pin, Release, parse_release
 
 # What a program consists of: a commit that changes one of these is a new program.
 PROGRAM = ("stacks", "Pulumi.yaml", "releasectl/release.py", "releasectl/document.py", "releasectl/strict_yaml.py")
+
+Edits = dict[tuple[str, ...], str]
 
 
 class UnknownService(ControllerError):
     """A service that the release file does not name."""
 
     exit_code = 2
+    retry = Retry.AFTER_CHANGE
+
+
+class Rejected(ControllerError):
+    """A build that was rejected in this environment, or in one before it."""
+
+    exit_code = 1
+    retry = Retry.AFTER_CHANGE
+
+
+class NothingLive(ControllerError):
+    """A deployment that proved nothing, or an environment that has none which did."""
+
+    exit_code = 1
     retry = Retry.AFTER_CHANGE
 
 
@@ -42,18 +63,25 @@ class Proposal:
 
 
 def bump(
-    path: str, raw: bytes, *, build: Build | None, program: str, is_ancestor: Callable[[str, str], bool]
-) -> Proposal:  # fmt: skip
+    path: str,
+    raw: bytes,
+    *,
+    build: Build | None,
+    program: str,
+    is_ancestor: Callable[[str, str], bool],
+    rejections: Mapping[str, Rejection] | None = None,
+) -> Proposal:
     """Pin a newer build, a newer program, or both. Never goes back: of two builds the newer commit wins.
 
-    `program` is the newest program on main, or "" to leave it. `is_ancestor(older, newer)` answers about commits
-    on main. Raises UnknownService, InvalidFile.
+    `program` is the newest program on main, or "" to leave it (see `newer_program`). `is_ancestor(older, newer)`
+    answers about source commits. `rejections`, by path, are those in force. Raises UnknownService, Rejected,
+    InvalidFile.
     """
     release = parse_release(path, raw)
-    changes: dict[tuple[str, ...], str] = {}
+    changes: Edits = {}
     reasons = []
     if build is not None:
-        pinned, why = _build_changes(path, raw, build, is_ancestor)
+        pinned, why = _build_changes(path, release, build, is_ancestor=is_ancestor, rejections=rejections or {})
         changes |= pinned
         reasons.append(why)
     if program and program != release.program:
@@ -61,30 +89,142 @@ def bump(
         reasons.append(f"program {program[:12]}")
     if not changes:
         return Proposal("; ".join(reasons) or f"{path} pins it already")
-    message = f"Bump {path.removeprefix('releases/').removesuffix('.yaml')}: {', '.join(reasons)}\n"
-    edited = edit(path, raw, changes)
-    parse_release(path, edited)  # what a person typed goes to main only if the next reader accepts it
-    return Proposal("; ".join(reasons), {path: edited}, message)
+    message = f"Bump {_environment(path)}: {', '.join(reasons)}\n\nRelease-Action: bump\n"
+    return Proposal("; ".join(reasons), {path: edited(path, raw, changes)}, message)
 
 
 def _build_changes(
-    path: str, raw: bytes, build: Build, is_ancestor: Callable[[str, str], bool]
-) -> tuple[dict[tuple[str, ...], str], str]:
-    services = parse_release(path, raw).services
-    if build.service not in services:
-        raise UnknownService(
-            f"bumping {build.service} in {path}: it names {', '.join(services)}",
-            "Check the name, or add the service to the file in a pull request.",
-        )
-    pin = services[build.service]
+    path: str,
+    release: Release,
+    build: Build,
+    *,
+    is_ancestor: Callable[[str, str], bool],
+    rejections: Mapping[str, Rejection],
+) -> tuple[Edits, str]:
+    pin = _pin(path, release, build.service, "bumping")
+    require_not_rejected(f"bumping {build.service} in {_environment(path)}", build, rejections)
     if pin.digest == build.digest:
         return {}, f"{build.service} {build.digest[:19]} is pinned already"
     if pin.commit and build.commit and pin.commit != build.commit and is_ancestor(build.commit, pin.commit):
         return {}, f"{build.service} is pinned at the newer commit {pin.commit[:12]}"
-    key = ("services", build.service)
-    new: dict[tuple[str, ...], str] = {
-        (*key, "digest"): build.digest,
-        (*key, "version"): build.version,
-        (*key, "commit"): build.commit,
-    }
-    return new, f"{build.service} {build.version or build.digest[:19]}"
+    return pin_edits(build.service, build), f"{build.service} {build.version or build.digest[:19]}"
+
+
+def newer_program(pinned: str, newest: str, is_ancestor: Callable[[str, str], bool]) -> str:
+    """`newest`, the newest program on main, unless what is pinned has it already; then "" for "leave it"."""
+    return "" if pinned and is_ancestor(newest, pinned) else newest
+
+
+def promote(path: str, raw: bytes, source: Deployment, rejections: Mapping[str, Rejection]) -> Proposal:
+    """Pin in the file what `source`, a deployment of the previous environment, proved: digests and program.
+
+    Services that it has no digest of are left. Raises NothingLive, Rejected, InvalidFile.
+    """
+    environment = _environment(path)
+    what = f"promoting to {environment}"
+    release = parse_release(path, raw)
+    _require_live(what, source)
+    if not release.program:
+        raise NothingLive(
+            f"{what}: it has no program yet, so there is no registry to bring an image to",
+            f"Create it first: releasectl bump --program --environment {environment}, then releasectl reconcile.",
+        )
+    changes: Edits = {}
+    names = []
+    for name, pin in proven(source).items():
+        if name in release.services and release.services[name].digest != pin.digest:
+            require_not_rejected(what, Build(name, pin.digest, pin.version, pin.commit), rejections)
+            changes |= pin_edits(name, pin)
+            names.append(f"{name} {pin.version or pin.digest[:19]}")
+    if release.program != source.program:
+        changes["program",] = source.program
+        names.append(f"program {source.program[:12]}")
+    if not changes:
+        return Proposal(f"{environment} pins what deployment {source.id} proved already")
+    message = f"Promote to {environment}: {', '.join(names)}\n\nProven in {source.environment} by {source.id}.\n"
+    return Proposal(", ".join(names), {path: edited(path, raw, changes)}, message)
+
+
+def promotion_branch(environment: str, source: Deployment) -> str:
+    """Where a promotion is proposed: one branch for one proven release, so that asking twice proposes once."""
+    return f"releasectl/promote-{environment}-{source.identity[:12]}"
+
+
+def redeploy(path: str, raw: bytes, services: Iterable[str], now: datetime) -> Proposal:
+    """Restart services on the same images; all that have one when none is named. Raises UnknownService, NothingLive."""
+    release, environment = parse_release(path, raw), _environment(path)
+    released = {name for name, pin in release.services.items() if pin.digest}
+    asked = tuple(services)
+    for name in asked:
+        _pin(path, release, name, "restarting")
+        if name not in released:
+            raise NothingLive(f"restarting {name} in {environment}: it has no digest yet", "Release it first.")
+    names = sorted(asked or released)
+    if not names:
+        return Proposal(f"{environment} has nothing to restart: no service has a digest yet")
+    changes: Edits = {("services", name, "restart"): f"{now:%Y-%m-%dT%H:%M:%SZ}" for name in names}
+    reason = f"restart {', '.join(names)}"
+    return Proposal(reason, {path: edited(path, raw, changes)}, f"Restart {environment}: {', '.join(names)}\n")
+
+
+def empty(path: str, raw: bytes) -> Proposal:
+    """The file of an environment that is being taken away: no program, no digests; every key stays."""
+    release, environment = parse_release(path, raw), _environment(path)
+    if not release.program and not any(pin.digest for pin in release.services.values()):
+        return Proposal(f"{path} is empty already")
+    changes: Edits = {("program",): ""}
+    for name in release.services:
+        changes |= {("services", name, key): "" for key in ("digest", "version", "commit")}
+    return Proposal(f"{path} is emptied", {path: edited(path, raw, changes)}, f"Tear down {environment}\n")
+
+
+def proven(source: Deployment) -> dict[str, Pin]:
+    """The pins of a deployment that have a digest."""
+    return {name: pin for name, pin in source.services.items() if pin.digest}
+
+
+def _require_live(what: str, source: Deployment) -> None:
+    if source.phase is not Phase.LIVE or not proven(source):
+        why = f"is {source.phase}, not live" if source.phase is not Phase.LIVE else "released no service"
+        raise NothingLive(
+            f"{what}: deployment {source.id} of {source.environment} {why}",
+            f"Choose one that is: releasectl history {source.environment}",
+        )
+
+
+def require_not_rejected(what: str, build: Build, rejections: Mapping[str, Rejection]) -> None:
+    """Raises Rejected with the reason, if this digest or a build of the same source commit was rejected."""
+    for path, rejection in rejections.items():
+        if is_rejected(build.digest, build.commit, rejection):
+            same = build.digest == rejection.digest
+            which = f"digest {build.digest[:19]}" if same else f"a build of commit {build.commit[:12]}"
+            raise Rejected(
+                f"{what}: {which} of {build.service} is rejected by {path}: {rejection.reason}",
+                f"Release another build, or delete {path} by a commit.",
+            )
+
+
+def pin_edits(service: str, pin: Build | Pin) -> Edits:
+    """What has to be written to pin a build."""
+    key = ("services", service)
+    return {(*key, "digest"): pin.digest, (*key, "version"): pin.version, (*key, "commit"): pin.commit}
+
+
+def edited(path: str, raw: bytes, changes: Edits) -> bytes:
+    """The file with the changes; what a person typed goes to main only if the next reader accepts it."""
+    result = edit(path, raw, changes)
+    parse_release(path, result)
+    return result
+
+
+def _pin(path: str, release: Release, service: str, doing: str) -> Pin:
+    if service not in release.services:
+        raise UnknownService(
+            f"{doing} {service} in {path}: it names {', '.join(release.services)}",
+            "Check the name, or add the service to the file in a pull request.",
+        )
+    return release.services[service]
+
+
+def _environment(path: str) -> str:
+    return path.removeprefix("releases/").removesuffix(".yaml")

@@ -16,6 +16,7 @@ from releasectl.image_facts import ImageFacts
 from releasectl.outputs import Service
 from releasectl.plan import Plan
 from releasectl.record import Deployment, Holder, Moment
+from releasectl.release_notes import Commit
 from releasectl.verify import Observation
 
 
@@ -43,6 +44,12 @@ class Desired(Protocol):
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Is one commit part of the history of the other?"""
+
+    def commits(self, older: str, newer: str, *paths: str) -> tuple[Commit, ...]:
+        """What `newer` has and `older` has not, newest first, as far as it changed one of the paths."""
+
+    def user(self) -> str:
+        """The name of whoever commits here."""
 
     def export(self, commit: str, folder: Path) -> None:
         """The whole tree of a commit into a new folder."""
@@ -91,6 +98,12 @@ class Session(Protocol):
 
     def up(self) -> Result:
         """Change it."""
+
+    def inventory(self) -> Plan:
+        """Every resource of the cloud in the stack's state, as the deletion of it."""
+
+    def destroy(self) -> Result:
+        """Take all of it away, protected or not."""
 
 
 class Engine(Protocol):

@@ -17,6 +17,7 @@ from io import BytesIO
 from pathlib import Path
 
 from releasectl.errors import ControllerError, Retry
+from releasectl.release_notes import Commit
 
 REMOTE = "origin"
 MAIN = "main"
@@ -141,6 +142,21 @@ class Git:
         found = self.run("log", "-1", form, commit, "--", *paths).decode(errors="replace").strip()
         who, subject, action = (*found.split("\0"), "", "")[:3]
         return who, subject, action
+
+    def commits(self, older: str, newer: str, *paths: str) -> tuple[Commit, ...]:
+        """What `newer` has and `older` has not, newest first, as far as it changed one of `paths`.
+
+        Raises UnknownCommit when either cannot be found.
+        """
+        for commit in (older, newer):
+            self._bring(commit)
+        self._deepen()
+        raw = self.run("log", "--format=%H%x00%an%x00%s", f"{older}..{newer}", "--", *paths)
+        return tuple(Commit(*line.split("\0", 2)) for line in raw.decode(errors="replace").split("\n") if line)
+
+    def user(self) -> str:
+        """The name of whoever commits here."""
+        return self.run("var", "GIT_AUTHOR_IDENT", environment=self._identity()).decode().partition(" <")[0]
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Is `older` part of the history of `newer`? Raises UnknownCommit when either cannot be found."""

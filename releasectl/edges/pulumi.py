@@ -134,6 +134,14 @@ class Session:
         """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised."""
         return self._operate("up")
 
+    def inventory(self) -> Plan:
+        """Every resource of the cloud that the state holds, as the deletion of it; `id` is its name there."""
+        return self._operate("inventory").plan
+
+    def destroy(self) -> Result:
+        """Take all of it away, protected or not. The stack itself stays, empty."""
+        return self._operate("destroy")
+
     def _operate(self, word: str) -> Result:
         commands: IO[bytes] | None = self.worker.stdin
         if commands is None:  # it was opened with a pipe
@@ -142,7 +150,7 @@ class Session:
             commands.write(f"{word}\n".encode())
             commands.flush()
         # A preview does nothing that would be worth a line; the plan says it all.
-        say = self.say if word == "up" else lambda _line: None
+        say = self.say if word in ("up", "destroy") else lambda _line: None
         with _Steps(self.folder / f"{word}.steps.jsonl", say) as steps:
             while True:
                 ended = self.worker.poll() is not None

@@ -1,9 +1,9 @@
 """The worker: runs one environment's program under the real engine, in a process that outlives its controller.
 
-Comes in: a folder with `job.json` and, on standard input, the words `preview` and `up`, a line each. Goes out, in
-that folder: `<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written in one rename. It
-runs by path with the checkout of the pinned program in front of everything on sys.path, so it imports nothing of
-the controller: only what the program itself may need. It never decides anything and never talks to git.
+Comes in: a folder with `job.json` and, on standard input, the words `preview`, `up`, `inventory`, `destroy`, a
+line each. Goes out, in that folder: `<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written
+in one rename. It runs by path with the checkout of the pinned program in front of everything on sys.path, so it
+imports nothing of the controller: only what the program itself may need. It never decides anything and never talks to git.
 
 Why files and a session of its own: with pipes the engine dies by SIGPIPE when its parent does, and leaves a lock,
 a pending create and an orphaned object; with files it finishes its step and leaves everything clean (measured).
@@ -101,6 +101,14 @@ class Events:
         """The steps that change something; a lifted protection is told as `same` by the engine and counts."""
         return [step for step in self.steps.values() if step["operation"] != "same" or step["unprotects"]]
 
+    def hold(self, deployment: Mapping[str, Any]) -> None:
+        """What the state holds in the cloud, as steps that would delete it; nothing but names of it is kept."""
+        for resource in deployment.get("resources") or ():
+            if resource.get("custom") and not resource["type"].startswith("pulumi:"):
+                known = [{"path": "id", "kind": "delete", "before": resource.get("id"), "after": None}]
+                step = {"operation": "delete", "type": resource["type"], "urn": resource["urn"], "properties": known}
+                self.steps[resource["urn"], "delete"] = step | {"unprotects": bool(resource.get("protect"))}
+
     def close(self) -> None:
         self._sink.close()
 
@@ -190,19 +198,31 @@ def run(word: str, stack: LeanStack, folder: Path, message: str) -> None:
 
 
 def operate(word: str, stack: LeanStack, events: Events, message: str) -> None:
-    """Preview or update; a stack that the backend does not have yet is created, which costs a call only then."""
+    """One operation; a stack that the backend does not have yet is created, which costs a call only then."""
 
     def once() -> None:
         if word == "preview":
             stack.preview(on_event=events.take, message=message)
-        else:
+        elif word == "up":
             stack.up(on_event=events.take, message=message)
+        elif word == "inventory":
+            events.hold(stack.export_stack().deployment or {})
+        else:
+            destroy(stack, events, message)
 
     try:
         once()
     except auto.StackNotFoundError:
-        stack.workspace.create_stack(stack.name)
-        once()
+        if word in ("preview", "up"):  # of what is not there nothing can be told or taken
+            stack.workspace.create_stack(stack.name)
+            once()
+
+
+def destroy(stack: LeanStack, events: Events, message: str) -> None:
+    """Delete everything that the state holds. The CLI's own way to lift protection is the least that can do it."""
+    unprotect = ["state", "unprotect", "--all", "--yes", "--stack", stack.name]
+    stack.workspace.pulumi_command.run(unprotect, stack.workspace.work_dir, {})
+    stack.destroy(on_event=events.take, message=message, run_program=False)
 
 
 def main(folder: Path) -> None:
