@@ -7,27 +7,31 @@ like is a green one with the old image, as on AWS.
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from releasectl import record
+from releasectl import record, release_notes
 from releasectl.apply import Problem, Result
 from releasectl.edges.git import Stale, UnknownCommit
+from releasectl.edit import edit
 from releasectl.errors import ControllerError, Retry
+from releasectl.image_facts import ImageFacts
+from releasectl.next_step import Worker
 from releasectl.outputs import UNKNOWN, Service
 from releasectl.plan import Plan, from_steps
-from releasectl.reconcile import Worker
 from releasectl.record import Deployment, Holder, Moment
-from releasectl.release import Release, parse_release
+from releasectl.release import Pin, Release, parse_release
 from releasectl.target import release_path, settings_path
 from releasectl.verify import Answer, Observation, Operation
 from releasectl.world import World
 
 REGION = "eu-west-1"
 ACCOUNT = "000000000000"
+BOT = "bump bot"
+ACTION = "Release-Action: "
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HERE = Holder("here", "boot-1", 4711)
 ELSEWHERE = Holder("elsewhere", "boot-9", 99, "https://ci.example/runs/7")
@@ -71,10 +75,17 @@ def digest(seed: str) -> str:
 
 def release_file(program: str, pinned: str, *, restart: str = "", commit: str = "", service: str = "web") -> bytes:
     """A release file of one service."""
-    return (
-        f'schema: 1\nprogram: "{program}"\nservices:\n  {service}:\n    digest: "{pinned}"\n    version: ""\n'
-        f'    commit: "{commit}"\n    restart: "{restart}"\n'
-    ).encode()
+    return releases_file(program, {service: Pin(pinned, "", commit, restart)})
+
+
+def releases_file(program: str, pins: Mapping[str, Pin]) -> bytes:
+    """A release file of several services."""
+    services = "".join(
+        f'  {name}:\n    digest: "{pin.digest}"\n    version: "{pin.version}"\n    commit: "{pin.commit}"\n'
+        f'    restart: "{pin.restart}"\n'
+        for name, pin in pins.items()
+    )
+    return f'schema: 1\nprogram: "{program}"\nservices:\n{services}'.encode()
 
 
 @dataclass(frozen=True)
@@ -85,23 +96,64 @@ class Commit:
     parent: str
     files: Mapping[str, bytes]
     by: str
-    subject: str
+    message: str
+
+    @property
+    def subject(self) -> str:
+        """The first line."""
+        return self.message.partition("\n")[0]
+
+    @property
+    def action(self) -> str:
+        """The trailer Release-Action: a line of the last paragraph, which is not the first."""
+        paragraphs = self.message.strip().split("\n\n")
+        lines = paragraphs[-1].splitlines() if len(paragraphs) > 1 else []
+        return next((line[len(ACTION) :].strip() for line in lines if line.startswith(ACTION)), "")
 
 
 @dataclass
 class Desired:
     """Git, as far as it says what should run."""
 
-    commits: dict[str, Commit] = field(default_factory=dict)
+    made: dict[str, Commit] = field(default_factory=dict)
     tips: dict[str, str] = field(default_factory=dict)
     faults: list[ControllerError] = field(default_factory=list)
+    before_next_push: Callable[[], object] | None = None
 
-    def commit(self, files: Mapping[str, bytes], *, branch: str = "main", by: str = "Ann", subject: str = "A") -> str:
+    def merge(
+        self, files: Mapping[str, bytes | None], *, branch: str = "main", by: str = "Ann", subject: str = "A"
+    ) -> str:
         """What somebody else does: a commit on the remote's branch, which begins at main."""
-        parent = self.tips.get(branch) or self.tips.get("main", "")
-        tree = {**(self.commits[parent].files if parent else {}), **files}
-        identifier = hashlib.sha1(f"{len(self.commits)}".encode(), usedforsecurity=False).hexdigest()
-        self.commits[identifier] = Commit(identifier, parent, tree, by, subject)
+        return self._write(branch, self.tips.get(branch) or self.tips.get("main", ""), files, (by, subject))
+
+    def commit(
+        self,
+        branch: str,
+        message: str | Callable[[], str],
+        change: Callable[[str], Mapping[str, bytes | None]],
+        *,
+        start: str = "",
+        attempts: int = 12,
+    ) -> str:
+        for _ in range(attempts):
+            tip = self.fetch(branch)
+            parent = tip or start
+            files = change(parent)
+            if not files:
+                return parent
+            words = message if isinstance(message, str) else message()
+            if self.before_next_push:
+                other, self.before_next_push = self.before_next_push, None
+                other()
+            if self.tips.get(branch, "") == tip:
+                return self._write(branch, parent, files, ("releasectl", words))
+        raise Stale(f"committing to {branch}: the branch moved under each of {attempts} attempts", "Run it again.")
+
+    def _write(self, branch: str, parent: str, files: Mapping[str, bytes | None], said: tuple[str, str]) -> str:
+        tree = {**(self.made[parent].files if parent else {}), **files}
+        kept = {path: raw for path, raw in tree.items() if raw is not None}
+        identifier = hashlib.sha1(f"{len(self.made)}".encode(), usedforsecurity=False).hexdigest()
+        self.made[identifier] = Commit(identifier, parent, kept, *said)
         self.tips[branch] = identifier
         return identifier
 
@@ -111,33 +163,53 @@ class Desired:
         return self.tips.get(branch, "")
 
     def read(self, commit: str, path: str) -> bytes | None:
-        return self.commits[commit].files.get(path)
+        return self.made[commit].files.get(path)
+
+    def list(self, commit: str, folder: str) -> tuple[str, ...]:
+        paths = sorted(self.made[commit].files)
+        return tuple(path for path in paths if folder in (".", path) or path.startswith(f"{folder}/"))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         self._known(older)
         return older in [commit.id for commit in self._history(self._known(newer))]
+
+    def commits(self, older: str, newer: str, *paths: str) -> tuple[release_notes.Commit, ...]:
+        known = {commit.id for commit in self._history(self._known(older))}
+        return tuple(
+            release_notes.Commit(each.id, each.by, each.subject)
+            for each in self._history(self._known(newer))
+            if each.id not in known and self._changes(each, paths)
+        )
+
+    def user(self) -> str:
+        return "releasectl"
 
     def export(self, commit: str, folder: Path) -> None:
         for path, raw in self._known(commit).files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(raw)
 
-    def why(self, commit: str, *paths: str) -> tuple[str, str]:
+    def why(self, commit: str, *paths: str) -> tuple[str, str, str]:
         for each in self._history(self._known(commit)):
-            before = self.commits[each.parent].files if each.parent else {}
-            if any(each.files.get(path) != before.get(path) for path in paths):
-                return each.by, each.subject
-        return "", ""
+            if self._changes(each, paths):
+                return each.by, each.subject, each.action
+        return "", "", ""
+
+    def _changes(self, commit: Commit, paths: Iterable[str]) -> bool:
+        """Did the commit change one of the files, or a file below one of the folders?"""
+        before = self.made[commit.parent].files if commit.parent else {}
+        changed = [path for path in {**before, **commit.files} if before.get(path) != commit.files.get(path)]
+        return any(path == each or path.startswith(f"{each}/") for path in changed for each in paths)
 
     def _known(self, commit: str) -> Commit:
-        if commit not in self.commits:
+        if commit not in self.made:
             raise UnknownCommit(f"looking for commit {commit}: the remote does not have it", "Pin another.")
-        return self.commits[commit]
+        return self.made[commit]
 
     def _history(self, commit: Commit) -> Iterator[Commit]:
         yield commit
         while commit.parent:
-            commit = self.commits[commit.parent]
+            commit = self.made[commit.parent]
             yield commit
 
 
@@ -184,6 +256,8 @@ class Registry:
 
     repositories: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     shielded: set[tuple[str, str]] = field(default_factory=set)
+    known: dict[str, ImageFacts] = field(default_factory=dict)  # by digest
+    copied: list[tuple[str, str, str]] = field(default_factory=list)  # from, to, digest
     faults: list[ControllerError] = field(default_factory=list)
 
     def push(self, repository: str, pushed: str, *children: str) -> None:
@@ -194,6 +268,17 @@ class Registry:
         self._fail(region)
         found = self.repositories.get(repository, {})
         return (digest, *found[digest]) if digest in found else ()
+
+    def copy(self, source: tuple[str, str], target: tuple[str, str], digest: str) -> None:
+        self._fail(source[0])
+        self._fail(target[0])
+        children = self.repositories[source[1]][digest]
+        self.repositories.setdefault(target[1], {})[digest] = children
+        self.copied.append((source[1], target[1], digest))
+
+    def facts(self, region: str, repository: str, digest: str) -> ImageFacts:
+        self._fail(region)
+        return self.known.get(digest, ImageFacts()) if digest in self.repositories.get(repository, {}) else ImageFacts()
 
     def shield(self, region: str, repository: str, digest: str) -> None:
         self._fail(region)
@@ -254,6 +339,7 @@ class Engine:
     up_faults: list[Callable[[Path, Callable[[], Result]], None] | None] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     ups: list[str] = field(default_factory=list)
+    before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
     extra_steps: list[dict[str, object]] = field(default_factory=list)  # of the next previews: drift
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
@@ -330,12 +416,30 @@ class Session:
 
     def up(self) -> Result:
         self.engine.ups.append(self.environment)
+        if self.engine.before_up:
+            self.engine.before_up(self.environment, self.folder)
         fault = self.engine.up_faults.pop(0) if self.engine.up_faults else None
         if fault:
             fault(self.folder, self._apply)
         result = self._apply()
         self.engine._leave(self.folder, result)
         return result
+
+    def inventory(self) -> Plan:
+        mine = [repository(self.environment, name) for name in self._release.services]
+        here = [arn(self.environment, name) for name in self._release.services]
+        repositories = [one for one in mine if one in self.engine.cloud.repositories]
+        services = [one for one in here if one in self.engine.cloud.services]
+        steps = [step("delete", REPOSITORY, one, environment=self.environment) for one in repositories]
+        steps += [step("delete", RUNTIME, one, environment=self.environment) for one in services]
+        return from_steps(steps, self._outputs(preview=False))
+
+    def destroy(self) -> Result:
+        gone = self.inventory()
+        for name in self._release.services:
+            self.engine.cloud.services.pop(arn(self.environment, name), None)
+            self.engine.cloud.repositories.discard(repository(self.environment, name))
+        return Result(replace(gone, outputs={}), ())
 
     def _apply(self) -> Result:
         steps, problems = self._steps(), []
@@ -492,6 +596,8 @@ class Scene:
 
     folder: Path
     holder: Holder = HERE
+    services: tuple[str, ...] = ("web",)
+    pipeline: bytes = PIPELINE
     desired: Desired = field(default_factory=Desired)
     records: Records = field(default_factory=Records)
     registry: Registry = field(default_factory=Registry)
@@ -503,10 +609,11 @@ class Scene:
     def __post_init__(self) -> None:
         self.engine = Engine(self.cloud)
         self.live = Live(self.cloud, self.clock)
-        files = {"pipeline.yaml": PIPELINE, "stacks/__main__.py": b""}
+        files = {"pipeline.yaml": self.pipeline, "stacks/__main__.py": b""}
+        nothing = releases_file("", dict.fromkeys(self.services, Pin("", "", "", "")))
         for environment in ("staging", "production"):
-            files |= {settings_path(environment): SETTINGS, release_path(environment): release_file("", "")}
-        self.program = self.desired.commit(files, subject="The project")
+            files |= {settings_path(environment): SETTINGS, release_path(environment): nothing}
+        self.program = self.desired.merge(files, subject="The project")
 
     @property
     def world(self) -> World:
@@ -519,12 +626,23 @@ class Scene:
     def pin(self, pinned: str, *, environment: str = "staging", program: str = "", restart: str = "") -> str:
         """Somebody merges a release."""
         raw = release_file(program or self.program, pinned, restart=restart)
-        return self.desired.commit({release_path(environment): raw}, by="Bo", subject=f"Pin {pinned[:12]}")
+        return self.desired.merge({release_path(environment): raw}, by="Bo", subject=f"Pin {pinned[:12]}")
 
-    def push(self, *pushed: str, environment: str = "staging") -> None:
+    def pins(self, environment: str = "staging", *, by: str = "Bo", **digests: str) -> str:
+        """Somebody, or the bump bot, pins digests of some services; all else in the file stays."""
+        path = release_path(environment)
+        raw = self.desired.read(self.desired.tips["main"], path)
+        assert raw is not None
+        edits: dict[tuple[str, ...], str] = {("program",): self.program}
+        edits |= {("services", service, "digest"): pinned for service, pinned in digests.items()}
+        edited = edit(path, raw, edits)
+        words = "Bump\n\nRelease-Action: bump\n" if by == BOT else "Pin"
+        return self.desired.merge({path: edited}, by=by, subject=words)
+
+    def push(self, *pushed: str, environment: str = "staging", service: str = "web") -> None:
         """A build brings images into the environment's registry."""
         for each in pushed:
-            self.registry.push(repository(environment, "web"), each)
+            self.registry.push(repository(environment, service), each)
 
     def history(self, environment: str = "staging") -> list[Deployment]:
         """All deployments, oldest first."""

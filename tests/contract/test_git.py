@@ -98,7 +98,7 @@ def test_a_change_is_asked_again_when_somebody_else_was_first(remote: Remote, cl
 
     assert seen == [None, b"theirs"]
     assert clone.read(commit, "counter") == b"theirs"
-    assert clone.why(commit, "ours") == ("releasectl", "After 2 looks")
+    assert clone.why(commit, "ours") == ("releasectl", "After 2 looks", "")
 
 
 def test_two_clones_that_race_lose_no_update(remote: Remote) -> None:
@@ -242,7 +242,7 @@ def test_who_changed_a_file_is_the_same_in_a_shallow_clone(remote: Remote, optio
     remote.commit({"README.md": b"1"}, subject="Words")
     clone = remote.clone("late", *options)
 
-    assert clone.why(clone.fetch(), PATH) == ("Bo", "Pin two")
+    assert clone.why(clone.fetch(), PATH) == ("Bo", "Pin two", "")
 
 
 # ---- around us ----

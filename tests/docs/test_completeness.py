@@ -11,7 +11,7 @@ import pytest
 import releasectl
 from releasectl.cli import INTERRUPTED, cli
 from releasectl.errors import ControllerError
-from releasectl.reconcile import Action
+from releasectl.next_step import Action
 from releasectl.record import Phase
 from sandbox.__main__ import cli as sandbox
 from sandbox.demo import Demo

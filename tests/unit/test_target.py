@@ -19,7 +19,7 @@ FILES = {
 
 def desired(changes: Mapping[str, bytes]) -> tuple[Desired, str]:
     git = Desired()
-    return git, git.commit({**FILES, **changes})
+    return git, git.merge({**FILES, **changes})
 
 
 def identity(changes: Mapping[str, bytes]) -> str:
@@ -31,7 +31,8 @@ def test_a_target_holds_what_the_controller_needs_and_the_bytes_it_came_from() -
     git, commit = desired({})
     target = read_target(git, commit, "staging")
 
-    assert (target.environment, target.commit, target.watch) == ("staging", commit, 5.0)
+    assert (target.environment, target.commit, target.policy.name) == ("staging", commit, "staging")
+    assert target.policy.watch.total_seconds() == 5.0
     assert target.release.services["web"].digest == digest("A")
     assert target.is_created
     assert target.files == {path: FILES[path] for path in ("releases/staging.yaml", "Pulumi.staging.yaml")}
@@ -79,8 +80,8 @@ def test_what_does_not_decide_what_runs_is_not_in_the_identity(path: str, raw: b
 
 def test_settings_have_an_identity_of_their_own() -> None:
     git, commit = desired({})
-    other = git.commit({"Pulumi.staging.yaml": SETTINGS + b"  x: 1\n"})
-    third = git.commit({"Pulumi.staging.yaml": SETTINGS, "releases/staging.yaml": release_file(PROGRAM, digest("B"))})
+    other = git.merge({"Pulumi.staging.yaml": SETTINGS + b"  x: 1\n"})
+    third = git.merge({"Pulumi.staging.yaml": SETTINGS, "releases/staging.yaml": release_file(PROGRAM, digest("B"))})
     identities = [read_target(git, each, "staging").settings_identity for each in (commit, other, third)]
 
     assert identities[0] == identities[2] != identities[1]
@@ -102,7 +103,7 @@ def test_files_that_are_missing_are_named_with_commit_and_remedy() -> None:
 
     empty = Desired()
     with pytest.raises(MissingFile, match=r"pipeline\.yaml"):
-        read_pipeline(empty, empty.commit({}))
+        read_pipeline(empty, empty.merge({}))
 
 
 def test_an_environment_that_the_pipeline_does_not_have_is_unknown() -> None:
