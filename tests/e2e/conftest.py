@@ -1,6 +1,7 @@
 """A whole sandbox for the tests that go the whole way: real git, the real engine, real HTTP."""
 
 import functools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from sandbox import place
 from sandbox.hand import Hand, Said
+from sandbox.image import Image
 
 __all__ = ["PROJECT", "Said", "Story"]
 
@@ -24,6 +26,30 @@ class Story(Hand):
     def repository(self) -> str:
         """Staging's repository of the one service."""
         return str(self.service()["repository"])
+
+    def build_new(self, version: str, *, service: str = "web", **variables: str) -> Image:
+        """An image of a new commit of the service: no two builds here share their source."""
+        self.commit({"service/NEWS": f"{service} {version}\n".encode()}, f"{service} {version}")
+        return self.build(version, service=service, **variables)
+
+    def bump(self, built: Image, *more: str, service: str = "web") -> Said:
+        """What the bot does after a build."""
+        return self.releasectl("bump", service, built.digest, "--commit", self.source_commit, *more)
+
+    def release_new(self, version: str) -> str:
+        """A new build, live in staging; its digest."""
+        built = self.build_new(version)
+        bumped = self.bump(built, "--version", version)
+        assert bumped.code == 0, bumped.err
+        said = self.releasectl("reconcile", "staging")
+        assert said.code == 0, said.err
+        return built.digest
+
+    def break_image(self, version: str) -> None:
+        """What a build needs at start is gone from now on: instances that run are not touched, new ones end."""
+        for about in (self.sandbox.folder / "app-runner").rglob("web/build.json"):
+            if json.loads(about.read_text())["version"] == version:
+                (about.parent / "__main__.py").write_text('raise SystemExit("what it needs is gone")\n')
 
     def everything_but_services(self) -> dict[str, Any]:
         """All that a command could have changed, for when the release file cannot be read: refs and Pulumi state."""

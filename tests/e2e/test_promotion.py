@@ -1,0 +1,89 @@
+"""Promotion by review: what staging proved, whatever staging does meanwhile."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from tests.e2e.conftest import Story
+
+
+def test_staging_moves_on_while_a_promotion_is_open_and_it_still_goes_through(story: Story) -> None:
+    create_production(story)
+    first = story.release_new("1.0.0")
+    promoted = story.releasectl("promote", "production", "--json")
+    assert promoted.code == 0, promoted.err
+    second = story.release_new("1.1.0")
+
+    story.merge(promoted.json["branch"])
+    said = story.releasectl("reconcile", "production")
+
+    assert said.code == 0, said.err
+    assert story.service("production")["runs"] == first
+    assert story.service("staging")["runs"] == second
+    assert story.service("production")["repository"] != story.service("staging")["repository"]
+
+
+def test_a_soak_longer_than_the_time_between_builds_waits_says_why_and_yields_to_an_override(story: Story) -> None:
+    third = story.release_new("1.2.0")
+    proven = story.last()["id"]
+    story.release_new("1.3.0")
+    policy = story.read("pipeline.yaml").decode()
+    story.commit({"pipeline.yaml": policy.replace("soak: 1s", "soak: 1h").encode()}, "Soak for an hour")
+    story.merge(story.releasectl("promote", "production", "--deployment", proven, "--json").json["branch"])
+
+    waits = story.releasectl("reconcile", "production", "--json")
+    explained = story.releasectl("explain", "production")
+    assert (waits.code, waits.json["action"]) == (4, "wait")
+    assert "is not any more" in waits.json["reason"], "it cannot soak any longer: staging has moved on"
+    assert "soak" in explained.out
+
+    until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    override = {"gate": "soak", "identity": waits.json["identity"], "reason": "tested by hand", "until": until}
+    lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in override.items())
+    story.commit({"releases/overrides/production-soak.yaml": lines.encode()}, "Let this one pass")
+    passes = story.releasectl("reconcile", "production")
+
+    assert passes.code == 0, passes.err
+    assert story.service("production")["runs"] == third
+    story.commit({"pipeline.yaml": policy.encode()}, "Soak as before")
+
+
+def test_production_rolls_back_by_itself_while_staging_is_elsewhere(story: Story) -> None:
+    good = story.service("production")["runs"]
+    bad = story.release_new("1.4.0")
+    promotion = story.releasectl("promote", "production", "--json").json["branch"]
+    elsewhere = story.release_new("1.5.0")
+    story.merge(promotion)
+    story.break_image("1.4.0")
+
+    said = story.releasectl("reconcile", "production")
+
+    back, failed = story.history("production", 2)
+    assert said.code == 1
+    assert (failed["phases"][-1]["phase"], failed["services"]["web"]["digest"]) == ("failed", bad)
+    assert (back["phases"][-1]["phase"], back["kind"], back["serving"]) == ("live", "rollback", {"web": good})
+    assert good.encode() in story.read("releases/production.yaml")
+    assert list(story.files("releases/rejected")) == [f"production-web-{bad[7:19]}.yaml"]
+    assert story.service("staging")["runs"] == elsewhere, "staging is none of its business"
+
+
+def test_a_readme_and_a_second_release_disturb_no_release_in_flight(story: Story) -> None:
+    before = story.history("staging")
+    built = story.build_new("1.6.0")
+    assert story.bump(built).code == 0
+    story.commit({"README.md": b"# Changed while a release is in flight\n"}, "A word")
+    assert story.releasectl("hold", "production", "--reason", "another environment").code == 0
+
+    assert story.releasectl("reconcile", "staging").code == 0
+    story.commit({"README.md": b"# Changed again\n"}, "Another word")
+    again = story.releasectl("reconcile", "staging", "--json")
+
+    assert (again.code, again.json["action"]) == (0, "rest")
+    assert len(story.history("staging")) == len(before) + 1, "one release, one deployment"
+    assert story.last()["attempt"] == 1
+    assert story.releasectl("hold", "production", "--lift").code == 0
+
+
+def create_production(story: Story) -> None:
+    assert story.releasectl("bump", "--program", "--environment", "production").code == 0
+    made = story.releasectl("reconcile", "production")
+    assert made.code == 0, made.err

@@ -1,0 +1,118 @@
+"""A bad release takes itself back, once, and only where its own proof failed."""
+
+import boto3
+
+from tests.e2e.conftest import Story
+
+BROKEN = {"WEB_FAIL": "health"}
+
+
+def test_a_first_release_that_fails_pages_and_changes_nothing(story: Story) -> None:
+    bad = story.build_new("0.9.0", **BROKEN)
+    assert story.bump(bad).code == 0
+    main = story.head
+
+    said = story.releasectl("reconcile", "staging")
+
+    assert said.code == 1
+    assert story.last()["phases"][-1]["phase"] == "failed"
+    assert story.head == main, "there is nothing to go back to"
+    assert story.files("releases/rejected") == {}
+    assert story.status()["action"] == "stall"
+
+
+def test_the_next_good_release_mends_it(story: Story) -> None:
+    good = story.release_new("1.0.0")
+
+    assert story.service()["runs"] == good
+
+
+def test_a_release_of_program_and_digest_that_fails_goes_back_whole_and_rejects_nothing(story: Story) -> None:
+    good, program = story.service()["runs"], story.last()["program"]
+    changed = story.read("stacks/own.py") + b"\n# The program has changed.\n"
+    story.commit({"stacks/own.py": changed}, "Another program")
+    bad = story.build_new("1.1.0", **BROKEN)
+    assert story.bump(bad, "--program").code == 0
+    assert story.read("releases/staging.yaml").find(program.encode()) == -1, "the bump moved the program, too"
+
+    said = story.releasectl("reconcile", "staging")
+
+    assert said.code == 1
+    pinned = story.read("releases/staging.yaml")
+    assert good.encode() in pinned
+    assert program.encode() in pinned
+    assert story.files("releases/rejected") == {}
+    assert (story.last()["kind"], story.last()["program"]) == ("rollback", program)
+
+
+def test_an_alarm_that_was_red_before_does_not_condemn_a_release(story: Story) -> None:
+    variables = story.sandbox.variables
+    cloudwatch = boto3.client(
+        "cloudwatch",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    alarm = story.last()["outputs"]["services"]["web"]["alarms"][0]
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="red before")
+
+    released = story.release_new("1.2.0")
+
+    assert story.service()["runs"] == released
+    assert story.last()["before"]["web"]["alarms"][alarm] == "ALARM"
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="green again")
+
+
+def test_a_probe_that_reaches_nothing_is_unknown_and_takes_nothing_back(story: Story) -> None:
+    built = story.build_new("1.3.0")
+    assert story.bump(built).code == 0
+    main = story.head
+
+    # Without the sandbox's authority every probe of the service ends in a TLS error.
+    said = story.releasectl("reconcile", "staging", "--no-wait", SSL_CERT_FILE=None)
+
+    assert said.code == 4
+    assert story.last()["phases"][-1]["phase"] == "errored"
+    assert story.last()["health"] == {"web": "unknown"}
+    assert story.head == main
+    assert story.files("releases/rejected") == {}
+    assert story.releasectl("reconcile", "staging", "--retry").code == 0, "asked again, it is proven"
+
+
+def test_a_rollback_goes_through_a_freeze_and_a_hold(story: Story) -> None:
+    policy = story.read("pipeline.yaml").decode()
+    window = "[{start: 2020-01-01, end: 2099-12-31, zone: UTC, reason: for ever}]"
+    frozen = policy.replace("    rollback: commit", f"    rollback: commit\n    freeze: {window}", 1)
+    story.commit({"pipeline.yaml": frozen.encode()}, "Freeze staging")
+    assert story.releasectl("hold", "staging", "--reason", "nobody touches this").code == 0
+    waiting = story.build_new("1.4.0")
+    assert story.bump(waiting).code == 0
+    assert story.releasectl("reconcile", "staging").code == 4, "a bump waits"
+
+    assert story.releasectl("rollback", "staging").code == 0
+    said = story.releasectl("reconcile", "staging")
+
+    assert said.code == 0, said.err
+    assert story.service()["runs"] not in (waiting.digest, "")
+    assert story.releasectl("hold", "staging", "--lift").code == 0
+    story.commit({"pipeline.yaml": policy.encode()}, "Thaw staging")
+
+
+def test_a_rollback_whose_own_target_fails_stalls_for_a_person(story: Story) -> None:
+    older = story.release_new("1.5.0")
+    target = story.last()["id"]
+    serves = story.release_new("1.6.0")
+    story.break_image("1.5.0")
+    assert story.releasectl("rollback", "staging", "--to", target).code == 0
+    main = story.head
+
+    said = story.releasectl("reconcile", "staging")
+
+    failed = story.last()
+    assert said.code == 1
+    assert (failed["kind"], failed["phases"][-1]["phase"]) == ("rollback", "failed")
+    assert failed["services"]["web"]["digest"] == older
+    assert failed["serving"] == {"web": serves}
+    assert story.head == main, "never twice in a row without a person"
+    assert story.status()["action"] == "stall"
