@@ -18,7 +18,8 @@ class Scan:
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """`revision` is the image's own label org.opencontainers.image.revision, "" without one; `size` is in bytes."""
+    """`revision` is the image's own label org.opencontainers.image.revision, "" without one; `size` is in bytes of
+    its layers. Of an index, all this is said of its linux/amd64 child."""
 
     revision: str = ""
     created: str = ""
