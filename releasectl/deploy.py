@@ -220,7 +220,7 @@ def _bring(copies: tuple[Copy, ...], outputs: Outputs, world: World) -> None:
     for copy in copies:
         target_repository = outputs.services[copy.service].repository
         world.say(f"{outputs.environment}: copying {copy.service} {copy.digest[:19]} from {copy.source}")
-        world.registry.copy((copy.source_region, copy.source), (outputs.region, target_repository), copy.digest)
+        world.registry.copy(copy.source_region, copy.source, outputs.region, target_repository, digest=copy.digest)
 
 
 def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:

@@ -80,8 +80,8 @@ class Registry(Protocol):
     def images(self, region: str, repository: str, digest: str) -> tuple[str, ...]:
         """The digest and, for an index, its children; () when the repository does not have it."""
 
-    def copy(self, source: tuple[str, str], target: tuple[str, str], digest: str) -> None:
-        """Copy an image with all that belongs to it, bytes unchanged; places are (region, repository)."""
+    def copy(self, source_region: str, source: str, target_region: str, target: str, *, digest: str) -> None:
+        """Copy an image with all that belongs to it, bytes unchanged."""
 
     def facts(self, region: str, repository: str, digest: str) -> ImageFacts:
         """What the image and its scan say."""
