@@ -5,14 +5,19 @@ that two looks at the same state read the same. It asks nobody and decides nothi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from releasectl.admission import Admission
 from releasectl.plan import Change, Plan
 from releasectl.record import Deployment
+from releasectl.release_notes import Commit
 from releasectl.verify import Observation
 
 if TYPE_CHECKING:
+    from releasectl.preview import Preview
     from releasectl.reconcile import Standing
+    from releasectl.teardown import Leaving
 
 
 def plan(planned: Plan) -> str:
@@ -65,17 +70,57 @@ def _pins(recorded: Deployment) -> str:
 
 
 def explain(standing: "Standing", commands: str = "") -> str:
-    """Why an environment stands where it stands, in order, and what happens next."""
+    """Why an environment stands where it stands, in order: what happened, what the gates say, what comes next."""
     last, step = standing.deployment, standing.step
     lines = [f"{standing.environment}"]
     if last:
         lines += [f"  {moment.at:%Y-%m-%d %H:%M:%S}  {moment.phase}: {moment.message}" for moment in last.phases]
     else:
         lines.append("  nothing was ever released here")
-    until = f", not before {step.until:%H:%M:%S} UTC" if step.until else ""
+    lines += [f"  {line}" for line in gates(standing.situation.admission)]
+    until = f", not before {moment_of(step.until, standing.situation.now)} UTC" if step.until else ""
     lines.append(f"  next: {step.action}{until}: {step.reason}")
     if commands:
         lines.append(f"  {commands}")
+    return "\n".join(lines)
+
+
+def gates(admission: Admission) -> list[str]:
+    """A line for each gate that says no, and what helps."""
+    return [line for no in admission.nos for line in (str(no), f"    {no.finding.remedy}")]
+
+
+def moment_of(until: datetime, now: datetime) -> str:
+    """A time of today without its date."""
+    return f"{until:%H:%M:%S}" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M}"
+
+
+def preview(seen: "Preview") -> str:
+    """What a proposal would do: what people must not overlook first, then the plan, the gates, the commits."""
+    lines = [f"! {line}" for line in seen.warnings]
+    lines.append(plan(seen.plan))
+    lines += [f"{copy.service}: {copy.digest[:19]} is copied from {copy.source} first" for copy in seen.copies]
+    lines += gates(seen.admission) or ["no gate says no"]
+    for one in seen.notes:
+        lines.append(f"{one.name} {one.sentence}")
+        lines += [f"  + {_commit(commit)}" for commit in one.brings]
+        lines += [f"  - {_commit(commit)}" for commit in one.takes_away]
+        if one.untold:
+            lines.append(f"  and {one.untold} more")
+    return "\n".join(lines)
+
+
+def _commit(commit: Commit) -> str:
+    return f"{commit.sha[:12]} {commit.subject} ({commit.author})"
+
+
+def leaving(going: "Leaving") -> str:
+    """What a teardown would take away."""
+    lines = [f"{going.environment}: {going.resources.sentence}"]
+    lines += [
+        f"  {change.type} {change.name}{' (protected)' * change.unprotects}" for change in going.resources.changes
+    ]
+    lines += [f"  {count} images in {name}" for name, count in going.images.items() if count]
     return "\n".join(lines)
 
 
@@ -85,10 +130,13 @@ def status(standing: "Standing", seen: Mapping[str, Observation]) -> list[tuple[
     for name, pin in standing.target.release.services.items():
         observation = seen.get(name)
         runs = observation.digest[:19] if observation and observation.digest else "-"
-        rows.append(
-            (standing.environment, name, pin.digest[:19] or "-", runs, _health(observation), standing.step.action)
-        )
+        rows.append((standing.environment, name, pin.digest[:19] or "-", runs, _health(observation), _next(standing)))
     return rows
+
+
+def _next(standing: "Standing") -> str:
+    step = standing.step
+    return f"{step.action} until {moment_of(step.until, standing.situation.now)}" if step.until else step.action
 
 
 def _health(observation: Observation | None) -> str:

@@ -3,7 +3,7 @@
 Comes in: a folder with `job.json` and, on standard input, the words `preview`, `up`, `inventory`, `destroy`, a
 line each. Goes out, in that folder: `<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written
 in one rename. It runs by path with the checkout of the pinned program in front of everything on sys.path, so it
-imports nothing of the controller: only what the program itself may need. It never decides anything and never talks to git.
+imports nothing of the controller: only what the program itself may need. It never decides and never talks to git.
 
 Why files and a session of its own: with pipes the engine dies by SIGPIPE when its parent does, and leaves a lock,
 a pending create and an orphaned object; with files it finishes its step and leaves everything clean (measured).

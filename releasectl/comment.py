@@ -1,0 +1,128 @@
+"""Comment: a preview as Markdown for a pull request.
+
+Comes in: a Preview. Goes out: Markdown that fits a comment on GitHub. Names, values and subjects of commits come
+from whoever wrote the proposal: all of it is written as entities, so that it can be read and does nothing: no link,
+no markup, no mention. It asks nobody.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from releasectl.admission import No
+from releasectl.plan import Change, PropertyChange
+from releasectl.preview import Preview
+from releasectl.release_notes import Commit, Notes
+
+LIMIT = 60_000  # characters; GitHub takes 65,536
+ROWS = 60  # resources in the table
+VALUE = 120  # characters of one value
+_PLAIN = frozenset(" ,.;/'()=+-")
+
+
+def comment(seen: Preview) -> str:
+    """The whole comment. What does not fit is cut at a line and said."""
+    return _cut([*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)])
+
+
+def text(value: object, most: int = 2000) -> str:
+    """Anything as running text that is only text: one line, nothing in it is markup, nobody is called."""
+    line = " ".join(str(value).split())
+    line = line if len(line) <= most else f"{line[: most - 1]}…"
+    return "".join(map(_entity, line))
+
+
+def code(value: object, most: int = VALUE) -> str:
+    """Anything as code."""
+    return f"<code>{text(value, most)}</code>"
+
+
+def _entity(character: str) -> str:
+    if not character.isprintable():
+        return "�"
+    if character in "@#":  # an invisible space: no mention, no link to an issue
+        return f"&#{ord(character)};&#8203;"
+    if character.isalnum() or character in _PLAIN or ord(character) > 127:
+        return character
+    return f"&#{ord(character)};"
+
+
+def _head(seen: Preview) -> Iterator[str]:
+    yield f"### {code(seen.environment)}: {text(seen.plan.sentence)}"
+    yield ""
+    if seen.warnings:
+        yield "> [!WARNING]"
+        yield from (f"> {text(line)}  " for line in seen.warnings)
+        yield ""
+
+
+def _table(seen: Preview) -> Iterator[str]:
+    changes = seen.plan.changes
+    if not changes:
+        return
+    yield "| operation | resource | properties |"
+    yield "|---|---|---|"
+    for change in changes[:ROWS]:
+        lifted = " (protection lifted)" if change.unprotects else ""
+        yield f"| {text(change.operation)}{lifted} | {code(f'{change.type} {change.name}')} | {_properties(change)} |"
+    yield ""
+    if len(changes) > ROWS:
+        yield f"and {len(changes) - ROWS} more resources"
+        yield ""
+
+
+def _properties(change: Change) -> str:
+    if change.operation in ("create", "delete"):
+        return ""
+    return "<br>".join(_property(prop) for prop in change.properties[:12])
+
+
+def _property(prop: PropertyChange) -> str:
+    return f"{code(prop.path)}: {code(prop.before)} → {code(prop.after)}"
+
+
+def _gates(seen: Preview) -> Iterator[str]:
+    yield "**Gates**"
+    yield ""
+    yield from (_gate(no) for no in seen.admission.nos)
+    if not seen.admission.nos:
+        yield "- no gate says no"
+    yield from (f"- {code(one.service)}: its image is copied from {code(one.source)} first" for one in seen.copies)
+    yield ""
+
+
+def _gate(no: No) -> str:
+    until = f", until {no.until:%Y-%m-%d %H:%M} UTC" if no.until else ""
+    said = f"**{no.answer}** by {text(no.finding.rule)}{until}: {text(no.finding.message)}"
+    return f"- {said} <br>{text(no.finding.remedy)}"
+
+
+def _notes(notes: Iterable[Notes]) -> Iterator[str]:
+    for one in notes:
+        yield f"**{text(one.name)}** {text(one.sentence)}"
+        yield ""
+        yield from (f"- {_commit(commit)}" for commit in one.brings)
+        yield from (f"- taken away: {_commit(commit)}" for commit in one.takes_away)
+        if one.untold:
+            yield f"- and {one.untold} more"
+        yield ""
+
+
+def _commit(commit: Commit) -> str:
+    return f"{code(commit.sha[:12])} {text(commit.subject, 200)} ({text(commit.author, 60)})"
+
+
+def _foot(seen: Preview) -> Iterator[str]:
+    yield (
+        f"<sub>plan {code(seen.plan.identity[:12])} of release {code(seen.identity[:12])}, "
+        f"against main {code(seen.base[:12])}</sub>"
+    )
+
+
+def _cut(lines: list[str]) -> str:
+    kept: list[str] = []
+    room = LIMIT
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return "\n".join((*kept, "", "*The rest is cut: see the output of the check.*", ""))
+        kept.append(line)
+    return "\n".join((*kept, ""))

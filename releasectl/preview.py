@@ -1,0 +1,106 @@
+"""Preview: everything that a proposal would do to an environment, before anybody merges it.
+
+Comes in: a target (of the work tree or of a commit) and the world. Goes out: a Preview: the plan, what every gate
+says, the commits that the proposal brings. It is what the check of a pull request shows; it changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from releasectl import deploy, evidence
+from releasectl.admission import Admission, No, admit
+from releasectl.errors import InvalidFile
+from releasectl.evidence import LOOK_BACK, Copy, newest_applied
+from releasectl.plan import Change, Plan
+from releasectl.release import Release, parse_release
+from releasectl.release_notes import Notes, notes
+from releasectl.target import Target, release_path
+from releasectl.world import World
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`identity` is the release's, `base` the tip of main that it was compared with."""
+
+    environment: str
+    identity: str
+    base: str
+    plan: Plan
+    admission: Admission
+    copies: tuple[Copy, ...]
+    notes: tuple[Notes, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people must not overlook, in plain words, the worst first."""
+        return tuple(_warnings(self.plan))
+
+    @property
+    def exit_code(self) -> int:
+        """1 if it would be refused. Waiting is no reason against a merge."""
+        return 1 if self.admission.refused else 0
+
+
+def preview(wanted: Target, world: World, *, folder: Path) -> Preview:
+    """What `wanted`, which has a program, would do. `folder` does not exist yet. Raises what the engine raises."""
+    tip = world.desired.fetch()
+    history = world.records.history(wanted.environment, LOOK_BACK)
+    early = evidence.before_plan(wanted, history, world, base=tip)
+    planned = deploy.preview(wanted, world, folder=folder)
+    known, copies = evidence.with_plan(early, wanted, planned, applied=newest_applied(history), world=world)
+    told = notes(_on_main(wanted, tip, world), wanted.release, wanted.pipeline.services, world.desired.commits)
+    return Preview(wanted.environment, wanted.identity, tip, planned, admit(known, planned=True), copies, told)
+
+
+def _on_main(wanted: Target, tip: str, world: World) -> Release:
+    """The release as main has it; nothing, where the file is new there or the proposal is what mends it."""
+    path = release_path(wanted.environment)
+    raw = world.desired.read(tip, path)
+    try:
+        return parse_release(path, raw) if raw is not None else Release("1", "", {})
+    except InvalidFile:
+        return Release("1", "", {})
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    for operation, words in (
+        ("replace", "is deleted and made anew"),
+        ("delete", "is deleted"),
+    ):
+        for change in plan.changes:
+            if operation in change.operation:
+                yield f"{_named(change)} {words}{_because(change)}"
+    for change in plan.changes:
+        if change.unprotects:
+            yield f"{_named(change)} is no longer protected: a later release could delete it"
+
+
+def _named(change: Change) -> str:
+    return f"{change.type} {change.name}"
+
+
+def _because(change: Change) -> str:
+    paths = [prop.path for prop in change.properties if "replace" in prop.kind]
+    return f", because {', '.join(paths)} cannot be changed in place" if paths else ""
+
+
+def as_json(seen: Preview) -> dict[str, object]:
+    """{environment, release, base, identity, counts, warnings, changes, gates, copies, notes}."""
+    return {
+        "environment": seen.environment,
+        "release": seen.identity,
+        "base": seen.base,
+        "identity": seen.plan.identity,
+        "counts": seen.plan.counts,
+        "warnings": seen.warnings,
+        "changes": [asdict(change) | {"name": change.name} for change in seen.plan.changes],
+        "gates": [gate_as_json(no) for no in seen.admission.nos],
+        "copies": [asdict(copy) for copy in seen.copies],
+        "notes": [asdict(one) for one in seen.notes],
+    }
+
+
+def gate_as_json(no: No) -> dict[str, object]:
+    """{answer, rule, where, message, remedy, until}."""
+    return {"answer": no.answer, **asdict(no.finding), "until": no.until.isoformat() if no.until else None}
