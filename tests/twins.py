@@ -269,12 +269,12 @@ class Registry:
         found = self.repositories.get(repository, {})
         return (digest, *found[digest]) if digest in found else ()
 
-    def copy(self, source: tuple[str, str], target: tuple[str, str], digest: str) -> None:
-        self._fail(source[0])
-        self._fail(target[0])
-        children = self.repositories[source[1]][digest]
-        self.repositories.setdefault(target[1], {})[digest] = children
-        self.copied.append((source[1], target[1], digest))
+    def copy(self, source_region: str, source: str, target_region: str, target: str, *, digest: str) -> None:
+        self._fail(source_region)
+        self._fail(target_region)
+        children = self.repositories[source][digest]
+        self.repositories.setdefault(target, {})[digest] = children
+        self.copied.append((source, target, digest))
 
     def facts(self, region: str, repository: str, digest: str) -> ImageFacts:
         self._fail(region)
