@@ -14,14 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from releasectl.errors import ControllerError
-from releasectl.reconcile import Action, Busy, CutOff, Standing, Step, Worker, act, look, next_step, reconcile
+from releasectl.admission import Admission, Answer, No
+from releasectl.errors import ControllerError, Finding
+from releasectl.next_step import RESTING, Action, Situation, Step, Worker, next_step
+from releasectl.reconcile import Busy, CutOff, Standing, act, look, reconcile
 from releasectl.record import Deployment, Moment, Phase
 from releasectl.release import Pin
+from releasectl.way_back import WayBack
 from tests.twins import HERE, Died, Down, Scene, digest, repository
 
-PASSES = 12  # more than any sequence below needs: what is under way, its three attempts, the newest release's three
-ENDS = {Action.REST, Action.STALL, Action.WAIT}
+# More than any sequence below needs: what is under way, its three attempts, the newest release's three, a way back's.
+PASSES = 15
 ALLOWED = {
     None: {Phase.APPLYING, Phase.REFUSED},
     Phase.APPLYING: {Phase.VERIFYING, Phase.ERRORED},
@@ -50,17 +53,36 @@ deployments = st.builds(
 )
 
 
-@given(identity=identities, last=st.none() | deployments, worker=st.sampled_from(Worker), now=times)
-def test_there_is_always_exactly_one_next_step(
-    identity: str, last: Deployment | None, worker: Worker, now: datetime
-) -> None:
-    step = next_step(identity, last, worker, now)
+findings = st.builds(Finding, st.just("hold"), st.text(), st.text(), st.text())
+admissions = st.builds(
+    Admission, st.lists(st.builds(No, st.sampled_from(Answer), findings, st.none() | times), max_size=3).map(tuple)
+)
+situations = st.builds(
+    Situation,
+    identity=identities,
+    history=st.lists(deployments, max_size=3).map(tuple),
+    worker=st.sampled_from(Worker),
+    admission=admissions,
+    way_back=st.builds(WayBack, st.none() | deployments, st.text()),
+    now=times,
+)
 
-    assert step.reason
-    assert (step.action is Action.WAIT) == (step.until is not None and step.until > now)
+
+@given(situation=situations)
+def test_there_is_always_exactly_one_next_step(situation: Situation) -> None:
+    step, last = next_step(situation), situation.last
+
+    assert step.reason or situation.admission.nos
+    if step.action is Action.BACK_OFF:
+        assert step.until is not None
+        assert step.until > situation.now
     if step.action is Action.RELEASE:
-        assert identity
-        assert last is None or (last.phase.is_over and (last.identity, last.phase) != (identity, Phase.LIVE))
+        assert situation.identity
+        assert not situation.admission.refused
+        assert not situation.admission.waiting
+        assert last is None or (last.phase.is_over and (last.identity, last.phase) != (situation.identity, Phase.LIVE))
+    if step.action is Action.ROLL_BACK:
+        assert situation.way_back.good
     if last is not None and not last.phase.is_over:
         assert step.action in (Action.ADOPT, Action.CONCLUDE, Action.PROVE, Action.GIVE_UP)
 
@@ -188,7 +210,7 @@ class Loop(RuleBasedStateMachine):
     def _step(self) -> None:
         standing: Standing = look("staging", self.scene.world)
         step: Step = standing.step
-        if step.action not in ENDS:
+        if step.action not in (*RESTING, Action.BACK_OFF):
             act(standing, step, self.scene.world)
 
     @staticmethod

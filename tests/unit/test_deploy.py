@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from releasectl import deploy
+from releasectl import deploy, evidence
 from releasectl.edges.git import Stale, UnknownCommit
 from releasectl.errors import ControllerError
+from releasectl.evidence import LOOK_BACK
+from releasectl.next_step import ATTEMPTS
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target, read_target
 from tests.twins import IMAGE_PATH, RUNTIME, Down, Scene, digest, release_file, repository, step
@@ -36,8 +38,16 @@ def wanted(scene: Scene) -> Target:
 
 
 def release(scene: Scene, *, attempt: int = 1) -> Deployment:
-    last = next(iter(scene.records.history("staging", 1)), None)
-    return deploy.release(wanted(scene), scene.world, last=last, attempt=attempt)
+    return released(scene, wanted(scene), attempt=attempt)
+
+
+def released(
+    scene: Scene, target: Target, *, history: tuple[Deployment, ...] | None = None, attempt: int = 1
+) -> Deployment:
+    """A release by what was known before it."""
+    seen = scene.records.history("staging", LOOK_BACK) if history is None else history
+    early = evidence.before_plan(target, seen, scene.world, base=target.commit)
+    return deploy.release(target, scene.world, history=seen, early=early, attempt=attempt)
 
 
 def down() -> Down:
@@ -188,7 +198,7 @@ def test_asking_a_second_time_with_another_digest_does_not_get_round_the_shape(l
 
 
 def test_a_release_that_changes_the_program_may_leave_the_shape(live: Scene) -> None:
-    program = live.desired.commit({"stacks/__main__.py": b"# new"})
+    program = live.desired.merge({"stacks/__main__.py": b"# new"})
     live.engine.extra_steps = [step("replace", RUNTIME, "web", "cpu")]
     live.pin(B, program=program)
 
@@ -206,7 +216,7 @@ def test_a_protection_that_is_lifted_is_outside_of_every_shape(live: Scene) -> N
 
 
 def test_a_program_that_nobody_merged_never_runs(scene: Scene) -> None:
-    stranger = scene.desired.commit({"stacks/__main__.py": b"steal()"}, branch="pull-request")
+    stranger = scene.desired.merge({"stacks/__main__.py": b"steal()"}, branch="pull-request")
     scene.pin(A, program=stranger)
 
     with pytest.raises(deploy.ProgramNotOnMain) as caught:
@@ -239,22 +249,22 @@ def test_an_error_before_the_intent_leaves_no_record_and_changes_nothing(scene: 
     order(scene)
 
     with pytest.raises(ControllerError, match="no answer"):
-        deploy.release(target, scene.world, last=None, attempt=1)
+        released(scene, target)
     assert (scene.history(), scene.engine.ups, scene.cloud.updates) == ([], [], [])
 
 
 def test_when_another_controller_was_first_the_engine_is_never_told_to_change_anything(live: Scene) -> None:
     live.pin(B)
-    target, last = wanted(live), live.history()[-1]
+    target, seen = wanted(live), live.records.history("staging", LOOK_BACK)
     other = Scene(live.folder / "other", desired=live.desired, records=live.records, registry=live.registry)
 
     def wins() -> None:
         other.engine.cloud.repositories.add(repository("staging", "web"))
-        deploy.release(target, other.world, last=last, attempt=1)
+        released(other, target, history=seen)
 
     live.records.before_next_open = wins
     with pytest.raises(Stale):
-        deploy.release(target, live.world, last=last, attempt=1)
+        released(live, target, history=seen)
 
     assert live.engine.ups == ["staging"]
     assert live.phases() == ["live", "live"]
@@ -285,7 +295,7 @@ def test_an_error_after_the_intent_is_recorded_and_pages_nobody_yet(scene: Scene
 def test_the_third_error_pages(scene: Scene) -> None:
     scene.pin(A)
     scene.engine.next_up_fails_with(down())
-    release(scene, attempt=deploy.ATTEMPTS)
+    release(scene, attempt=ATTEMPTS)
 
     assert [page.subject for page in scene.notifier.told] == ["staging: release errored"]
 
@@ -322,7 +332,7 @@ def test_the_baseline_holds_no_log_lines_of_the_old_release(live: Scene) -> None
 
 
 def test_the_worker_gets_the_pinned_program_with_todays_data_in_it(live: Scene) -> None:
-    live.desired.commit({"stacks/__main__.py": b"# newer than what is pinned"})
+    live.desired.merge({"stacks/__main__.py": b"# newer than what is pinned"})
     live.pin(B)
     deployment = release(live)
     checkout = live.folder / "staging" / deployment.id / "checkout"

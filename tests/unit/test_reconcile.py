@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from releasectl.reconcile import Action, Busy, CutOff, Standing, Worker, as_json, look, reconcile
-from releasectl.record import Phase
+from releasectl.next_step import Action, Worker
+from releasectl.pipeline import parse_rejection, rejection_path
+from releasectl.reconcile import Busy, CutOff, Standing, as_json, look, reconcile, rollback_branch
+from releasectl.record import Kind, Phase
+from releasectl.target import read_target
 from tests.twins import ELSEWHERE, HERE, Died, Down, Scene, digest, repository
 
 A, B, C = digest("A"), digest("B"), digest("C")
@@ -73,7 +76,7 @@ def test_a_merged_release_goes_live_and_a_second_pass_does_nothing_and_opens_no_
 
 
 def test_a_commit_that_changes_no_release_changes_nothing(live: Scene) -> None:
-    live.desired.commit({"README.md": b"new", "releases/production.yaml": b""})
+    live.desired.merge({"README.md": b"new", "releases/production.yaml": b""})
 
     assert run(live).step.action is Action.REST
     assert live.phases() == ["live"]
@@ -98,42 +101,105 @@ def test_going_back_is_a_release_as_any_other(live: Scene) -> None:
 # ---- verdicts ----
 
 
-def test_a_silent_rollback_stalls_pages_once_and_is_never_tried_again_by_itself(live: Scene) -> None:
+@pytest.fixture
+def off(live: Scene) -> Scene:
+    """A is live, and the pipeline takes nothing back by itself."""
+    live.desired.merge({"pipeline.yaml": live.pipeline.replace(b"rollback: commit", b'rollback: "off"')})
+    return live
+
+
+def test_a_silent_rollback_is_taken_back_rejected_and_paged_once(live: Scene) -> None:
     live.cloud.bad.add(B)
     live.pin(B)
     standings = [run(live) for _ in range(3)]
 
-    assert {(standing.step.action, standing.exit_code) for standing in standings} == {(Action.STALL, 1)}
-    assert (live.phases(), len(live.notifier.told)) == (["live", "failed"], 1)
+    assert [(standing.step.action, standing.exit_code) for standing in standings] == [
+        (Action.REST, 1), (Action.REST, 0), (Action.REST, 0),
+    ]  # fmt: skip
+    assert (live.phases(), len(live.notifier.told)) == (["live", "failed", "live"], 1)
+    assert standings[0].target.release.services["web"].digest == live.serves == A
+    path = rejection_path("staging", "web", B)
+    raw = live.desired.read(live.desired.fetch(), path)
+    assert raw is not None
+    assert parse_rejection(path, raw).deployment == live.history()[1].id
+    assert live.history()[-1].kind is Kind.ROLLBACK
 
 
-def test_a_refused_release_is_not_asked_again_until_main_says_something_else(live: Scene) -> None:
-    live.pin(digest("nowhere"))
+def test_the_way_back_is_not_on_the_way_of_what_was_merged_meanwhile(live: Scene) -> None:
+    live.cloud.bad.add(B)
+    live.pin(B)
+    live.desired.before_next_push = lambda: live.pin(C)
     run(live)
-    standing = run(live)
+
+    assert [deployment.services["web"].digest for deployment in live.history()] == [A, B, C]
+    assert live.desired.read(live.desired.fetch(), rejection_path("staging", "web", B))
+    assert live.serves == C
+
+
+def test_where_a_pull_request_takes_back_one_branch_proposes_it_and_main_waits_for_a_person(live: Scene) -> None:
+    pipeline = live.pipeline.replace(b"rollback: commit", b"rollback: pull-request")
+    live.desired.merge({"pipeline.yaml": pipeline})
+    live.cloud.bad.add(B)
+    live.pin(B)
+    main = live.desired.fetch()
+    standings = [run(live) for _ in range(2)]
+    branch = rollback_branch(live.history()[-1])
+    proposed = read_target(live.desired, live.desired.fetch(branch), "staging")
+
+    assert [(standing.step.action, standing.exit_code) for standing in standings] == [(Action.STALL, 1)] * 2
+    assert branch in standings[0].step.reason
+    assert live.desired.fetch() == main
+    assert proposed.release.services["web"].digest == A
+
+
+def test_where_nothing_is_taken_back_a_silent_rollback_stalls_pages_once_and_is_never_tried_again(off: Scene) -> None:
+    off.cloud.bad.add(B)
+    off.pin(B)
+    standings = [run(off) for _ in range(3)]
+
+    assert {(standing.step.action, standing.exit_code) for standing in standings} == {(Action.STALL, 1)}
+    assert (off.phases(), len(off.notifier.told)) == (["live", "failed"], 1)
+
+
+def test_git_does_not_go_on_naming_what_was_refused(live: Scene) -> None:
+    live.pin(digest("nowhere"))
+    refused = run(live)
     live.pin(B)
     better = run(live)
 
-    assert (standing.step.action, standing.exit_code) == (Action.STALL, 1)
+    assert (refused.step.action, refused.exit_code) == (Action.REST, 1)
+    assert refused.target.release.services["web"].digest == A
     assert better.step.action is Action.REST
     assert live.phases() == ["live", "refused", "live"]
 
 
-def test_a_person_may_ask_for_one_more_try(live: Scene) -> None:
-    live.pin(digest("late"))
-    run(live)
-    live.push(digest("late"))
-    standing = run(live, retry=True)
+def test_a_refused_release_is_not_asked_again_until_main_says_something_else(off: Scene) -> None:
+    off.pin(digest("nowhere"))
+    run(off)
+    standing = run(off)
+    off.pin(B)
+    better = run(off)
 
-    assert (standing.step.action, live.phases()) == (Action.REST, ["live", "refused", "live"])
+    assert (standing.step.action, standing.exit_code) == (Action.STALL, 1)
+    assert better.step.action is Action.REST
+    assert off.phases() == ["live", "refused", "live"]
 
 
-def test_a_further_try_that_ends_the_same_way_is_one_try_only(live: Scene) -> None:
-    live.pin(digest("nowhere"))
-    run(live)
-    run(live, retry=True)
+def test_a_person_may_ask_for_one_more_try(off: Scene) -> None:
+    off.pin(digest("late"))
+    run(off)
+    off.push(digest("late"))
+    standing = run(off, retry=True)
 
-    assert live.phases() == ["live", "refused", "refused"]
+    assert (standing.step.action, off.phases()) == (Action.REST, ["live", "refused", "live"])
+
+
+def test_a_further_try_that_ends_the_same_way_is_one_try_only(off: Scene) -> None:
+    off.pin(digest("nowhere"))
+    run(off)
+    run(off, retry=True)
+
+    assert off.phases() == ["live", "refused", "refused"]
 
 
 # ---- errors of our machinery ----
@@ -171,7 +237,7 @@ def test_who_does_not_want_to_wait_is_told_until_when(live: Scene) -> None:
     live.engine.next_up_fails_with(down())
     standing = run(live, wait=False)
 
-    assert (standing.step.action, standing.exit_code) == (Action.WAIT, 4)
+    assert (standing.step.action, standing.exit_code) == (Action.BACK_OFF, 4)
     assert as_json(standing)["until"] == "2026-11-21T12:00:10+00:00"
     assert live.clock.slept == []
 
@@ -197,8 +263,8 @@ def test_the_third_try_is_still_judged_by_the_baseline_of_the_first(live: Scene)
         live.engine.next_up_fails_with(down(), done=True)
     run(live)
 
-    assert live.phases() == ["live", "errored", "errored", "failed"]
-    assert {deployment.before["web"].digest for deployment in live.history()[1:]} == {A}
+    assert live.phases() == ["live", "errored", "errored", "failed", "live"]
+    assert {deployment.before["web"].digest for deployment in live.history()[1:4]} == {A}
 
 
 def test_an_error_before_the_intent_ends_the_pass_and_the_next_pass_begins_anew(live: Scene) -> None:
