@@ -27,11 +27,13 @@ Data goes to standard output, progress to standard error. With `--json` a comman
 | exit code | meaning |
 |---|---|
 | 0 | done, or nothing to do |
-| 1 | the verdict is no: a release was refused or failed, an image is not there |
+| 1 | the verdict is no: a release was refused or failed, a build is rejected, an image is not there |
 | 2 | wrong usage, or an invalid file |
 | 3 | machinery: git, AWS or the engine could not be asked or could not finish |
 | 4 | waiting: asked again later, it may go on |
 | 130 | interrupted |
+
+For several environments at once (`reconcile --all`) it is the worst of them: 3 before 1 before 4 before 0.
 """
 
 

@@ -1,0 +1,193 @@
+"""Commands that look and change nothing: check, preview, status, history, explain, env."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from releasectl import check as files
+from releasectl import comment, report, target
+from releasectl import preview as proposal
+from releasectl import reconcile as loop
+from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world
+from releasectl.errors import Finding
+from releasectl.next_step import Action, Step
+from releasectl.outputs import Outputs
+from releasectl.outputs import read as read_outputs
+from releasectl.record import Deployment, Phase, as_data
+from releasectl.target import Target
+from releasectl.verify import Observation
+from releasectl.world import World
+
+
+@click.command()
+@as_json
+def check(as_json: bool) -> None:
+    """Check every file of the work tree: pipeline, releases, settings, holds, rejections, overrides.
+
+    Asks nobody outside. Exits with 2 when something is wrong.
+    """
+    root = clone().root
+    found, environments = files.findings(WorkTree(root), "")
+    findings = [*found, *(one for name in environments for one in _settings_findings(root, name))]
+    if as_json:
+        print_json({"ok": not findings, "findings": [vars(finding) for finding in findings]})
+    elif findings:
+        click.echo("\n".join(str(finding) for finding in findings))
+    else:
+        click.echo("All files are valid.")
+    if findings:
+        raise click.exceptions.Exit(2)
+
+
+@click.command()
+@named
+@click.option("--ref", default="", help="A commit or branch instead of the work tree.")
+@click.option("--markdown", is_flag=True, help="Print it as a comment for a pull request.")
+@as_json
+def preview(environment: str, ref: str, *, markdown: bool, as_json: bool) -> None:
+    """Show what the release file of ENVIRONMENT would change, and what every gate says. Changes nothing.
+
+    Exits with 1 when a gate refuses it. A gate that only waits is told and is no reason against a merge.
+    """
+    world = real_world()
+    wanted = _wanted(environment, ref, world)
+    if not wanted.is_created:
+        said = f"{environment} has no program yet, so there is nothing to preview"
+        print_json({"environment": environment, "changes": [], "reason": said}) if as_json else click.echo(said)
+        return
+    with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:
+        seen = proposal.preview(wanted, world, folder=Path(folder) / "preview")
+    if as_json:
+        print_json(proposal.as_json(seen))
+    else:
+        click.echo(comment.comment(seen) if markdown else report.preview(seen))
+    raise click.exceptions.Exit(seen.exit_code)
+
+
+@click.command()
+@click.argument("environment", required=False)
+@as_json
+def status(environment: str | None, as_json: bool) -> None:
+    """What is pinned, what runs, how it is, what comes next: for ENVIRONMENT, or for all."""
+    world = real_world()
+    pipeline = target.read_pipeline(world.desired, world.desired.fetch())
+    names = [environment] if environment else [each.name for each in pipeline.environments]
+    looked = [(standing, _seen(standing.deployment, world)) for standing in (loop.look(name, world) for name in names)]
+    if as_json:
+        print_json([_status(standing, seen) for standing, seen in looked])
+    else:
+        rows = [row for standing, seen in looked for row in report.status(standing, seen)]
+        click.echo(report.table(("environment", "service", "pinned", "runs", "health", "next"), rows))
+
+
+@click.command()
+@named
+@click.option("--count", default=20, show_default=True, help="How many deployments.")
+@as_json
+def history(environment: str, count: int, as_json: bool) -> None:
+    """What happened in ENVIRONMENT, newest first."""
+    world = real_world()
+    target.read_pipeline(world.desired, world.desired.fetch()).environment(environment)
+    recorded = world.records.history(environment, count)
+    if as_json:
+        print_json([as_data(one) for one in recorded])
+    else:
+        click.echo(report.history(recorded))
+
+
+@click.command()
+@named
+@as_json
+def explain(environment: str, as_json: bool) -> None:
+    """Why ENVIRONMENT stands where it stands, what the gates say, what happens next and which command helps."""
+    standing = loop.look(environment, real_world())
+    command = helps(environment, standing.step, standing.deployment)
+    if as_json:
+        last = standing.deployment
+        phases = as_data(last)["phases"] if last else []
+        gates = [proposal.gate_as_json(no) for no in standing.situation.admission.nos]
+        print_json({**loop.as_json(standing), "phases": phases, "gates": gates, "command": command})
+    else:
+        click.echo(report.explain(standing, command))
+
+
+@click.command()
+@named
+def env(environment: str) -> None:
+    """Print what gives the plain pulumi CLI the same place: eval "$(releasectl env ENVIRONMENT)"."""
+    wanted = target.read_target(WorkTree(clone().root), "", environment)
+    for name, value in (wanted.variables | {"PULUMI_STACK": environment}).items():
+        if value and not os.environ.get(name):
+            click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def helps(environment: str, step: Step, last: Deployment | None) -> str:
+    """The command that brings an environment on from where it stands, "" when nothing is needed."""
+    if step.action is Action.REST:
+        return "" if last else f"releasectl bump --program --environment {environment}"
+    if step.action is Action.STALL:
+        phase = last.phase if last else None
+        stalled = {
+            Phase.FAILED: f"releasectl rollback {environment}",
+            Phase.REFUSED: f"releasectl preview {environment}",
+        }
+        return stalled.get(phase, f"releasectl reconcile {environment} --retry") if phase else ""
+    if step.action is Action.GIVE_UP:
+        return f"releasectl history {environment}"
+    return f"releasectl reconcile {environment}"
+
+
+def _settings_findings(root: Path, environment: str) -> Iterator[Finding]:
+    """What the program says of its settings: it is run, never imported."""
+    path = target.settings_path(environment)
+    done = subprocess.run(
+        [sys.executable, "-m", "stacks.settings", path, "--json"], cwd=root, capture_output=True, text=True, check=False
+    )
+    if done.returncode not in (0, 2):
+        yield Finding("file", path, f"the program cannot read it: {done.stderr.strip()}", "Mend `stacks/settings.py`.")
+        return
+    for finding in json.loads(done.stdout).get("findings", []):
+        yield Finding(**finding)
+
+
+def _wanted(environment: str, ref: str, world: World) -> Target:
+    git = clone()
+    if not ref:
+        return target.read_target(WorkTree(git.root), "", environment)
+    return target.read_target(world.desired, git.resolve(ref), environment)
+
+
+def _outputs(deployment: Deployment | None) -> Outputs | None:
+    return read_outputs(deployment.outputs) if deployment and deployment.outputs else None
+
+
+def _seen(deployment: Deployment | None, world: World) -> dict[str, Observation]:
+    outputs = _outputs(deployment)
+    if outputs is None:
+        return {}
+    running = {name: service for name, service in outputs.services.items() if service.service}
+    return {name: world.live.observe(outputs.region, service, watch=0) for name, service in running.items()}
+
+
+def _status(standing: loop.Standing, seen: Mapping[str, Observation]) -> dict[str, object]:
+    outputs = _outputs(standing.deployment)
+    services = {}
+    for name, pin in standing.target.release.services.items():
+        declared = outputs.services.get(name) if outputs else None
+        observation = seen.get(name)
+        services[name] = {
+            "pinned": pin.digest,
+            "runs": observation.digest if observation else "",
+            "healthy": observation.is_well if observation else None,
+            "repository": declared.repository if declared else "",
+            "url": declared.url if declared else "",
+        }
+    gates = [proposal.gate_as_json(no) for no in standing.situation.admission.nos]
+    return {**loop.as_json(standing), "gates": gates, "services": services}

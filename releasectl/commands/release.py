@@ -1,0 +1,305 @@
+"""Commands that say what should run, by a commit, and the one that makes it run.
+
+bump, promote, rollback and redeploy only write: each is a pure proposal, committed by compare-and-swap. Nothing but
+reconcile changes an environment.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from releasectl import brakes, evidence, proposals, report, target
+from releasectl import reconcile as loop
+from releasectl.brakes import Verdict
+from releasectl.commands import as_json, clone, commit, named, print_json, real_world, say, wanted_at
+from releasectl.errors import ControllerError, Retry
+from releasectl.evidence import LOOK_BACK
+from releasectl.outputs import read as read_outputs
+from releasectl.pipeline import Rejection
+from releasectl.proposals import PROGRAM, Build, NothingLive, Proposal
+from releasectl.record import Deployment
+from releasectl.target import Target, release_path, settings_path
+from releasectl.world import World
+
+if TYPE_CHECKING:
+    from releasectl.edges.git import Git
+
+WORST_FIRST = (3, 1, 4, 0)
+
+
+class NotThere(ControllerError):
+    """A digest that no registry has, or an environment that has no registry yet."""
+
+    exit_code = 1
+
+
+class UnknownDeployment(ControllerError):
+    """Somebody named a deployment that is not on record."""
+
+    exit_code = 2
+
+
+class BranchLeft(ControllerError):
+    """A branch of an earlier proposal is in the way: it was merged and not deleted."""
+
+    exit_code = 2
+    retry = Retry.AFTER_CHANGE
+
+
+@click.command()
+@click.argument("environment", required=False)
+@click.option("--all", "every", is_flag=True, help="Every environment, in the order of the pipeline.")
+@click.option("--retry", is_flag=True, help="Try a stalled release once more.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the next attempt; exit 4 instead.")
+@as_json
+def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: bool, as_json: bool) -> None:
+    """Make ENVIRONMENT run what main says, prove it, record it.
+
+    With --all the exit code is the worst: 3 before 1 before 4 before 0.
+    """
+    if every == bool(environment) or (every and retry):
+        raise click.UsageError("Name an environment, or --all without --retry.")
+    if not environment:
+        _reconcile_all(wait=not no_wait, as_json=as_json)
+        return
+    standing = loop.reconcile(environment, real_world(), retry=retry, wait=not no_wait)
+    if as_json:
+        print_json(loop.as_json(standing))
+    elif standing.deployment:
+        click.echo(report.deployment(standing.deployment))
+        following = "explain" if standing.exit_code else "status"
+        say(f"Next: releasectl {following} {environment}")
+    else:
+        click.echo(f"{environment}: {standing.step.reason}")
+    raise click.exceptions.Exit(standing.exit_code)
+
+
+def _reconcile_all(*, wait: bool, as_json: bool) -> None:
+    standings = loop.reconcile_all(real_world(), wait=wait)
+    if as_json:
+        print_json([loop.as_json(standing) for standing in standings])
+    else:
+        for standing in standings:
+            click.echo(f"{standing.environment}: {standing.step.action}: {standing.step.reason}")
+    raise click.exceptions.Exit(worst(standing.exit_code for standing in standings))
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code that stands for all of them."""
+    return min(codes, key=WORST_FIRST.index, default=0)
+
+
+@click.command()
+@click.argument("service", required=False)
+@click.argument("digest", required=False)
+@click.option("--commit", "source", default="", help="The source commit that the image was built from.")
+@click.option("--version", default="", help="A label for people.")
+@click.option("--program", is_flag=True, help="Pin the newest program on main: to create an environment, or alone.")
+@click.option("--environment", default="", help="Another environment than the first, to create it.")
+@as_json
+def bump(
+    service: str | None,
+    digest: str | None,
+    *,
+    source: str,
+    version: str,
+    program: bool,
+    environment: str,
+    as_json: bool,
+) -> None:
+    """Pin a newly built DIGEST of SERVICE in the first environment, by a commit on main.
+
+    A newer program on main is pinned with it. Of two builds the newer commit wins, whatever comes first; a digest
+    that was rejected, and a rebuild of its commit, is refused.
+    """
+    if (service is None) != (digest is None) or not (service or program):
+        raise click.UsageError("Name a service and its digest, or --program, or both.")
+    git, world = clone(), real_world()
+    name = _bumped(environment, git, service=service)
+    build = Build(service, digest, version, source) if service and digest else None
+    if build:
+        _require_image(build, name, world)
+
+    def make(tip: str) -> Proposal:
+        wanted = wanted_at(world, tip, name)
+        return proposals.bump(
+            release_path(name),
+            wanted.files[release_path(name)],
+            build=build,
+            program=_program(wanted, git, asked=program),
+            is_ancestor=_comparison(git, wanted, service),
+            rejections=_rejections(wanted, world) if build else {},
+        )
+
+    commit(name, world, make).tell(as_json=as_json, following=f"releasectl reconcile {name}")
+
+
+@click.command()
+@named
+@click.option("--deployment", default="", help="What this deployment proved, instead of the newest live one.")
+@click.option("--merge", is_flag=True, help="Commit to main instead of a branch: where nobody reviews.")
+@as_json
+def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) -> None:
+    """Pin in ENVIRONMENT what the one before it proved, services and program, by one commit on a branch."""
+    world = real_world()
+    tip = world.desired.fetch()
+    wanted = wanted_at(world, tip, environment)
+    source = _proven_before(wanted, world, deployment)
+    path = release_path(environment)
+
+    def make(at: str) -> Proposal:
+        return proposals.promote(
+            path, wanted_at(world, at, environment).files[path], source, _rejections(wanted, world)
+        )
+
+    on_main = make(tip)
+    if merge or not on_main.files:
+        commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+        return
+    branch = proposals.promotion_branch(environment, source)
+    _require_open(branch, tip, world)
+    done = commit(environment, world, make, branch=branch, start=tip)
+    done.tell(as_json=as_json, following=_pull_request(branch))
+
+
+@click.command()
+@named
+@click.option("--to", default="", help="A live deployment of ENVIRONMENT; the one before main's when left out.")
+@click.option("--branch", "on_branch", is_flag=True, help="Propose it on a branch instead of committing to main.")
+@click.option("--reject", is_flag=True, help="Reject the digests that go away; needs --reason.")
+@click.option("--reason", default="", help="Why they are rejected.")
+@as_json
+def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason: str, as_json: bool) -> None:
+    """Pin in ENVIRONMENT what ran well before: digests, program and settings, by a commit on main."""
+    if reject != bool(reason):
+        raise click.UsageError("--reject and --reason go together.")
+    world = real_world()
+    tip = world.desired.fetch()
+    history = world.records.history(environment, LOOK_BACK)
+    wanted = wanted_at(world, tip, environment)
+    good = _named(history, environment, to) if to else brakes.last_good(wanted, history)
+    if good is None:
+        raise NothingLive(
+            f"rolling back {environment}: nothing else than what main pins was ever live there",
+            f"Look for a deployment to name with --to: releasectl history {environment}",
+        )
+    settings = world.desired.read(good.commit, settings_path(environment))
+    verdict = Verdict(reason, history) if reject else None
+
+    def make(at: str) -> Proposal:
+        stands = wanted_at(world, at, environment)
+        rejections = _rejections(wanted if on_branch else stands, world)
+        return brakes.rollback(stands, good, settings=settings, rejections=rejections, verdict=verdict)
+
+    branch = brakes.rollback_branch(environment, good) if on_branch else "main"
+    if on_branch:
+        _require_open(branch, tip, world)
+    done = commit(environment, world, make, branch=branch, start=tip)
+    done.tell(as_json=as_json, following=_pull_request(branch) if on_branch else f"releasectl reconcile {environment}")
+
+
+@click.command()
+@named
+@click.argument("services", nargs=-1)
+@as_json
+def redeploy(environment: str, services: tuple[str, ...], as_json: bool) -> None:
+    """Restart SERVICES of ENVIRONMENT, or all, on the images that they run, by a commit on main."""
+    world = real_world()
+    path, now = release_path(environment), world.clock.now()
+
+    def make(tip: str) -> Proposal:
+        return proposals.redeploy(path, wanted_at(world, tip, environment).files[path], services, now)
+
+    commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+
+
+def _pull_request(branch: str) -> str:
+    return f"open a pull request: gh pr create --base main --head {branch} --fill"
+
+
+def _require_open(branch: str, tip: str, world: World) -> None:
+    """A proposal that was merged and then taken back cannot be proposed again on top of its own old branch."""
+    left = world.desired.fetch(branch)
+    if left and world.desired.is_ancestor(left, tip):
+        raise BranchLeft(
+            f"proposing on {branch}: it was merged already and is still there",
+            f"Delete it, then run the same command again: git push origin --delete {branch}",
+        )
+
+
+def _rejections(wanted: Target, world: World) -> dict[str, Rejection]:
+    """Those in force for an environment at a commit of main, as the gates read them."""
+    return dict(evidence.before_plan(wanted, (), world, base=wanted.commit).rejections)
+
+
+def _proven_before(wanted: Target, world: World, deployment: str) -> Deployment:
+    """The deployment of the previous environment that is promoted."""
+    previous = wanted.pipeline.previous(wanted.environment)
+    if previous is None:
+        raise click.UsageError(f"{wanted.environment} is the first environment: bump it instead.")
+    history = world.records.history(previous.name, LOOK_BACK)
+    if deployment:
+        return _named(history, previous.name, deployment)
+    source = evidence.newest_live(history)
+    if source is None or not proposals.proven(source):
+        raise NothingLive(
+            f"promoting to {wanted.environment}: nothing is live in {previous.name}",
+            f"Release it there first: releasectl explain {previous.name}",
+        )
+    if source is not history[0]:
+        say(f"{previous.name}: its newest deployment {history[0].id} is {history[0].phase}; {source.id} is promoted")
+    return source
+
+
+def _named(history: Iterable[Deployment], environment: str, identifier: str) -> Deployment:
+    found = next((one for one in history if one.id == identifier), None)
+    if found is None:
+        raise UnknownDeployment(
+            f"looking for deployment {identifier} of {environment}: it is not among the newest {LOOK_BACK}",
+            f"Choose one: releasectl history {environment}",
+        )
+    return found
+
+
+def _program(wanted: Target, git: "Git", *, asked: bool) -> str:
+    """The program to pin, "" to leave it: by itself only where new builds enter, and never an older one."""
+    enters = wanted.is_created and wanted.environment == wanted.pipeline.first.name
+    if not asked and not enters:
+        return ""
+    newest = git.newest_commit(wanted.commit, *PROGRAM)
+    return proposals.newer_program(wanted.release.program, newest, git.is_ancestor)
+
+
+def _comparison(git: "Git", wanted: Target, service: str | None) -> Callable[[str, str], bool]:
+    """Which of two source commits is older; builds from another repository count in the order they come."""
+    source = wanted.pipeline.services.get(service or "")
+    return (lambda _older, _newer: False) if source and source.repository else git.is_ancestor
+
+
+def _bumped(environment: str, git: "Git", *, service: str | None) -> str:
+    """New builds enter by the first environment; another one only gets its first program this way."""
+    tip = git.fetch()
+    first = target.read_pipeline(git, tip).first.name
+    if environment in ("", first):
+        return first
+    if service or target.read_target(git, tip, environment).is_created:
+        raise click.UsageError(f"Bump {first} instead: what is proven there is then promoted to {environment}.")
+    return environment
+
+
+def _require_image(build: Build, environment: str, world: World) -> None:
+    """A pin of what no registry has would only fail later, in front of everybody."""
+    last = next((one for one in world.records.history(environment, 1) if one.outputs), None)
+    outputs = read_outputs(last.outputs) if last else None
+    if outputs is None or build.service not in outputs.services:
+        raise NotThere(
+            f"bumping {build.service} in {environment}: it has no registry yet",
+            f"Create the environment first: releasectl bump --program, then releasectl reconcile {environment}",
+        )
+    repository = outputs.services[build.service].repository
+    if not world.registry.images(outputs.region, repository, build.digest):
+        raise NotThere(
+            f"bumping {build.service} in {environment}: no image {build.digest} in {repository}",
+            "Push the image to that repository first.",
+        )
