@@ -1,8 +1,9 @@
 """One sandbox: its processes, its folder, and the environment variables that lead to it.
 
-Comes in: a state folder. Goes out: ministack, App Runner and the provider on free loopback ports, a remote with
-the project in it, and the variables by which any AWS client, git and pulumi find them. Several stand side by
-side, each in its own folder. `down` ends what `up` started, by process id, and removes the folder.
+Comes in: a state folder. Goes out: ministack, App Runner, the provider and the registry's door on free loopback
+ports, a remote with the project in it, and the variables by which any client of AWS or of images, git and pulumi find
+them. Several stand side by side, each in its own folder. `down` ends what `up` started, by process id, and removes
+the folder.
 """
 
 import functools
@@ -20,11 +21,13 @@ from pathlib import Path
 import certifi
 
 from sandbox import ministack, remote
+from sandbox.app_runner.certificates import certificates
 from sandbox.process import LOOPBACK, Running, SandboxBroken, end_group, free_port, ready_line, start
 
 REGION = "eu-west-1"
 PASSPHRASE = "sandbox"  # noqa: S105 - it protects nothing: no secret ever enters a sandbox's state
 MARK = "sandbox.json"
+_FOR_CLIENTS = ("SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def up(folder: Path, project: Path, port: int = 0) -> Sandbox:
             f"starting a sandbox in {folder}: the folder is not empty",
             f"Run `python -m sandbox down --state {folder}` first, or name another folder.",
         )
-    ports = {"aws": free_port(port), "app_runner": free_port(), "provider": free_port()}
+    ports = {"aws": free_port(port)} | {name: free_port() for name in ("app_runner", "provider", "registry_door")}
     (folder / "state").mkdir(parents=True)
     folder = folder.resolve()
     running: list[Running] = []
@@ -104,24 +107,28 @@ def down(sandbox: Sandbox) -> None:
 
 def _start_all(folder: Path, project: Path, ports: Mapping[str, int], running: list[Running]) -> None:
     """All parts at once: each needs the others' addresses, none needs the others to be up."""
-    environment = {**os.environ, **_variables(folder, ports)}
-    # The parts themselves talk to loopback over plain HTTP; the bundle is for the clients, and made last.
-    environment.pop("SSL_CERT_FILE")
-    state = str(folder / "app-runner")
-    with ThreadPoolExecutor(4) as pool:
+    # The parts themselves talk to loopback over plain HTTP: neither the roots nor the proxy are for them.
+    everything = os.environ | _variables(folder, ports)
+    environment = {name: value for name, value in everything.items() if name not in _FOR_CLIENTS}
+    state = folder / "app-runner"
+    state.mkdir(mode=0o700)
+    authority = certificates(state).authority  # made before the parts that share it
+    (folder / "roots.pem").write_text(Path(certifi.where()).read_text() + authority.read_text())
+    door = ["--registry", environment["AWS_ENDPOINT_URL"], "--authority", str(authority)]
+    door += ["--key", str(authority.with_suffix(".key"))]
+    with ThreadPoolExecutor(5) as pool:
         remote_made = pool.submit(remote.make, folder, project)
         parts = [
             pool.submit(ministack.start, folder, ports["aws"]),
-            pool.submit(_part, "app_runner", ports, ["--state", state], folder=folder, environment=environment),
+            pool.submit(_part, "app_runner", ports, ["--state", str(state)], folder=folder, environment=environment),
             pool.submit(_part, "provider", ports, [], folder=folder, environment=environment),
+            pool.submit(_part, "registry_door", ports, door, folder=folder, environment=environment),
         ]
         # Whatever started has to be known before the first failure is raised: the caller ends it.
         running.extend(part.result() for part in parts if part.exception() is None)
         for part in parts:
             part.result()
         remote_made.result()
-    authority = next(Path(str(part.ready["ca"])) for part in running if "ca" in part.ready)
-    (folder / "roots.pem").write_text(Path(certifi.where()).read_text() + authority.read_text())
 
 
 def _part(
@@ -133,6 +140,7 @@ def _part(
 
 def _variables(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
     """The ordinary variables of AWS's clients, of TLS and of pulumi: whoever has them works in the sandbox."""
+    proxy, direct = f"http://{LOOPBACK}:{ports['registry_door']}", f"{LOOPBACK},localhost"
     return {
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{ports['aws']}",
         "AWS_ENDPOINT_URL_APPRUNNER": f"http://{LOOPBACK}:{ports['app_runner']}",
@@ -145,6 +153,11 @@ def _variables(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "SSL_CERT_FILE": str(folder / "roots.pem"),
+        # The host names of ECR lead to the registry, all else on HTTPS nowhere. Tools differ in which case they read.
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": direct,
+        "no_proxy": direct,
         "PULUMI_DEBUG_PROVIDERS": f"aws:{ports['provider']}",
         # Without it every operation after the first spends 2.5 s trying to download the plugin (measured).
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
