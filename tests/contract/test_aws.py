@@ -21,9 +21,10 @@ from sandbox import ministack
 from sandbox.process import free_port
 from sandbox.registry import Registry as RegistryApi
 from sandbox.registry import digest_of
-from tests.twins import ACCOUNT, REGION, digest
+from tests.cloud import ACCOUNT, REGION
 from tests.twins import Notifier as NotifierTwin
 from tests.twins import Registry as RegistryTwin
+from tests.twins import digest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"

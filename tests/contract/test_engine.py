@@ -29,8 +29,9 @@ from releasectl.target import release_path
 from releasectl.world import Engine as EnginePort
 from releasectl.world import Session
 from sandbox.remote import SALT
-from tests.twins import REGION, SETTINGS, Cloud, digest, release_file
-from tests.twins import Engine as Twin
+from tests.cloud import REGION, Cloud
+from tests.cloud import Engine as Twin
+from tests.twins import SETTINGS, digest, release_file
 
 PROJECT = "name: release-controller\nruntime: python\nmain: stacks\n"
 # Exports what it is told to run; the rest of each test's program is added to it.

@@ -18,7 +18,8 @@ from releasectl.errors import ControllerError
 from releasectl.reconcile import Action, Busy, CutOff, Standing, Step, Worker, act, look, next_step, reconcile
 from releasectl.record import Deployment, Moment, Phase
 from releasectl.release import Pin
-from tests.twins import HERE, Died, Down, Scene, digest, repository
+from tests.cloud import Died, repository
+from tests.twins import HERE, Down, Scene, digest
 
 PASSES = 12  # more than any sequence below needs: what is under way, its three attempts, the newest release's three
 ENDS = {Action.REST, Action.STALL, Action.WAIT}

@@ -9,7 +9,8 @@ from releasectl.edges.git import Stale, UnknownCommit
 from releasectl.errors import ControllerError
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target, read_target
-from tests.twins import IMAGE_PATH, RUNTIME, Down, Scene, digest, release_file, repository, step
+from tests.cloud import IMAGE_PATH, RUNTIME, repository, step
+from tests.twins import Down, Scene, digest, release_file
 
 A, B = digest("A"), digest("B")
 

@@ -9,7 +9,7 @@ from releasectl import apply
 from releasectl.apply import Problem, Result
 from releasectl.outputs import Allowed
 from releasectl.plan import Plan, from_steps, outside
-from tests.twins import IMAGE_PATH, REPOSITORY, RUNTIME, step, urn
+from tests.cloud import IMAGE_PATH, REPOSITORY, RUNTIME, step, urn
 
 SHAPE = (Allowed(RUNTIME, ("create", "update"), (IMAGE_PATH, "tags")), Allowed(REPOSITORY, ("create",)))
 UPDATE = step("update", RUNTIME, "web", IMAGE_PATH)

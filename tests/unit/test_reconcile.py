@@ -7,7 +7,8 @@ import pytest
 
 from releasectl.reconcile import Action, Busy, CutOff, Standing, Worker, as_json, look, reconcile
 from releasectl.record import Phase
-from tests.twins import ELSEWHERE, HERE, Died, Down, Scene, digest, repository
+from tests.cloud import Died, repository
+from tests.twins import ELSEWHERE, HERE, Down, Scene, digest
 
 A, B, C = digest("A"), digest("B"), digest("C")
 

@@ -8,7 +8,8 @@ from releasectl import report
 from releasectl.plan import from_steps
 from releasectl.reconcile import Standing, look, reconcile
 from releasectl.verify import Answer, Observation
-from tests.twins import IMAGE_PATH, REPOSITORY, RUNTIME, START, Down, Scene, digest, repository, step
+from tests.cloud import IMAGE_PATH, REPOSITORY, RUNTIME, repository, step
+from tests.twins import START, Down, Scene, digest
 
 A, B = digest("A"), digest("B")
 
