@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -129,7 +129,7 @@ def _finding(path: str, problem: Problem) -> Finding:
 
 
 def _judge(document: Document, model: type[Model]) -> tuple[Model | None, list[Problem]]:
-    adapter = _adapter(model)
+    adapter: TypeAdapter[Model] = _adapter(cast("Any", model))  # mypy holds that a type has no hash
     try:
         # As JSON, because there "strict" is about scalars: a dict may become a dataclass and a list a tuple.
         return adapter.validate_json(json.dumps(document.data), strict=True, extra="forbid"), []

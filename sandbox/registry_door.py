@@ -84,8 +84,10 @@ def _ending(*, die_with_stdin: bool) -> asyncio.Event:
 
 async def _listen(serve: Serve, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # Either side may hang up at any time; so does a client that does not trust the authority.
-        with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        # Either side may hang up at any time, a client may not trust the authority, and the process may end.
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
+        ):
             await serve(reader, writer)
         writer.close()
 

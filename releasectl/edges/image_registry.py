@@ -34,6 +34,9 @@ _ECR = re.compile(
 )
 _TIMEOUT = httpx.Timeout(60, connect=10)  # seconds without a byte, never of a whole layer
 _CHUNK = 1 << 20
+_MISSING = (httpx.codes.NOT_FOUND,)
+# How registries without a referrers API say so: 404 by the specification, the others as go-containerregistry met them.
+_NO_REFERRERS = (*_MISSING, httpx.codes.BAD_REQUEST, httpx.codes.NOT_ACCEPTABLE)
 _SMALL = 4 << 20  # bytes; registries take no larger manifest
 
 
@@ -113,8 +116,8 @@ class Repository:
     def manifest(self, reference: str) -> Manifest | None:
         """By digest or tag; None when the repository does not have it. Raises ContentDiffers and AWS's errors."""
         what = f"reading {self._named(reference)}"
-        answer = self._ask("GET", f"manifests/{reference}", what, missing=True)
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        answer = self._ask("GET", f"manifests/{reference}", what, allowed=_MISSING)
+        if not answer.is_success:
             return None
         if reference.startswith("sha256:"):
             self._prove(reference, digest_of(answer.content), what)
@@ -123,7 +126,7 @@ class Repository:
 
     def has_manifest(self, reference: str) -> bool:
         what = f"looking for {self._named(reference)}"
-        return self._ask("HEAD", f"manifests/{reference}", what, missing=True).is_success
+        return self._ask("HEAD", f"manifests/{reference}", what, allowed=_MISSING).is_success
 
     def put_manifest(self, reference: str, manifest: Manifest) -> None:
         """Store the bytes as they are, under their digest or a tag."""
@@ -137,8 +140,8 @@ class Repository:
         found: list[Descriptor] = []
         page, what = f"referrers/{digest}", f"asking {self.url} for the referrers of {digest}"
         while page:
-            answer = self._ask("GET", page, what, missing=True)
-            if answer.status_code == httpx.codes.NOT_FOUND:
+            answer = self._ask("GET", page, what, allowed=_NO_REFERRERS)
+            if not answer.is_success:
                 break
             found += self._parsed(answer.content, "", what).children
             following = answer.links.get("next", {}).get("url", "")
@@ -147,7 +150,7 @@ class Repository:
 
     def has_blob(self, digest: str) -> bool:
         what = f"looking for blob {digest} in {self.url}"
-        return self._ask("HEAD", f"blobs/{digest}", what, missing=True, follow_redirects=True).is_success
+        return self._ask("HEAD", f"blobs/{digest}", what, allowed=_MISSING, follow_redirects=True).is_success
 
     def read_blob(self, blob: Descriptor, into: BinaryIO) -> None:
         """Stream a blob into a file. Raises ContentDiffers before more is written than its descriptor says."""
@@ -189,11 +192,11 @@ class Repository:
         kind = {"Content-Type": "application/octet-stream"}
         self._ask("PUT", str(where), what, content=content, headers=kind)
 
-    def _ask(self, method: str, path: str, what: str, *, missing: bool = False, **more: Any) -> httpx.Response:
+    def _ask(self, method: str, path: str, what: str, *, allowed: tuple[int, ...] = (), **more: Any) -> httpx.Response:
         more["headers"] = {"Accept": ", ".join(MANIFEST_TYPES), **more.get("headers", {})}
         with self._reaching(what):
             answer = self._http.request(method, path, **more)
-        if answer.is_success or (missing and answer.status_code == httpx.codes.NOT_FOUND):
+        if answer.is_success or answer.status_code in allowed:
             return answer
         raise self._no(answer, what)
 

@@ -205,6 +205,18 @@ def test_a_release_that_changes_the_program_may_leave_the_shape(live: Scene) -> 
     assert release(live).phase is Phase.LIVE
 
 
+def test_what_a_failed_release_left_undone_may_be_done_by_the_next_one(live: Scene) -> None:
+    program = live.desired.commit({"stacks/__main__.py": b"# new"})
+    live.cloud.bad.add(B)
+    live.engine.extra_steps = [step("update", RUNTIME, "web", "cpu")]
+    live.pin(B, program=program)
+    release(live)
+    live.push(digest("C"))
+    live.pin(digest("C"), program=program)
+
+    assert release(live).phase is Phase.LIVE
+
+
 def test_a_protection_that_is_lifted_is_outside_of_every_shape(live: Scene) -> None:
     live.engine.extra_steps = [step("same", RUNTIME, "web", IMAGE_PATH, unprotects=True)]
     live.pin(B)
