@@ -153,10 +153,15 @@ def not_rejected(evidence: Evidence) -> Judged:
     """No new digest, and no rebuild of the same source commit, was rejected here or earlier."""
     for service, pin in evidence.changed.items():
         for path, rejection in evidence.rejections.items():
-            if is_rejected(pin.digest, pin.commit, rejection):
+            if concerns(path, service) and is_rejected(pin.digest, pin.commit, rejection):
                 what = "this digest" if pin.digest == rejection.digest else f"a build of commit {pin.commit[:12]}"
                 message = f"{service}: {what} was rejected: {rejection.reason}"
                 yield Finding("rejected", path, message, f"Release another build, or delete {path} by a commit."), None
+
+
+def concerns(path: str, service: str) -> bool:
+    """Is a rejection's file one of this service? Services of one repository are built from the same commits."""
+    return path.removesuffix(".yaml").rpartition("-")[0].endswith(f"-{service}")
 
 
 def is_rejected(digest: str, commit: str, rejection: Rejection) -> bool:

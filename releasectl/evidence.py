@@ -107,17 +107,20 @@ def changed_pins(wanted: Target, good: Deployment | None) -> dict[str, Pin]:
 
 def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping[str, Rejection]) -> Kind:
     """What kind of change `wanted` is, judged by what it pins: a commit's own words prove nothing."""
-    applied = newest_applied(history)
-    if applied is None:
-        return Kind.CHANGE
-    digests = {name: pin.digest for name, pin in wanted.release.services.items()}
-    if (digests, wanted.release.program, wanted.settings_identity) == (
-        _digests(applied), applied.program, applied.settings,
-    ):  # fmt: skip
-        restarted = any(wanted.release.services[name].restart != pin.restart for name, pin in applied.services.items())
-        return Kind.RESTART if restarted else applied.kind
+    release, settings = wanted.release, wanted.settings_identity
+    digests = {name: pin.digest for name, pin in release.services.items()}
+    applied = [one for one in history if one.phase is not Phase.REFUSED]
+    for one in applied:  # further tries of the same, back to the one that was proven
+        if (_digests(one), one.program, one.settings) != (digests, release.program, settings):
+            break
+        if one.phase is Phase.LIVE:
+            restarted = any(release.services[name].restart != pin.restart for name, pin in one.services.items())
+            return Kind.RESTART if restarted else one.kind
     was_live = any(
-        one.phase is Phase.LIVE and (_digests(one), one.program) == (digests, wanted.release.program) for one in history
+        one.phase is Phase.LIVE
+        and (_digests(one), one.program) == (digests, release.program)
+        and settings in (one.settings, applied[0].settings)  # new settings are a change, whatever they go with
+        for one in applied
     )
     rejected = any(rejection.digest in digests.values() for rejection in rejections.values())
     return Kind.ROLLBACK if was_live and not rejected else Kind.CHANGE

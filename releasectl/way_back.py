@@ -124,7 +124,7 @@ def _failing(bad: Deployment, good: Deployment) -> list[str]:
 
 def rejection(digest: str, commit: str, *, reason: str, deployment: str) -> bytes:
     """The bytes of a rejection."""
-    return entry({"digest": digest, "commit": commit, "reason": reason[:2000], "deployment": deployment})
+    return entry({"digest": digest, "commit": commit, "reason": reason[:2000] or "it failed", "deployment": deployment})
 
 
 def entry(values: Mapping[str, str]) -> bytes:
