@@ -54,7 +54,9 @@ FINE = Evidence(
 FINDING = Finding("plan-shape", "urn", "this release would replace it", "Look for drift.")
 WRONG = {
     "digest-readable": replace(FINE, unreadable=(replace(FINDING, rule="digest-readable"),)),
-    "rejected": replace(FINE, rejections={"releases/rejected/x.yaml": Rejection(A, COMMIT, "it broke", "")}),
+    "rejected": replace(
+        FINE, rejections={"releases/rejected/staging-web-x.yaml": Rejection(A, COMMIT, "it broke", "")}
+    ),
     "hold": replace(FINE, hold=Hold("Ann", "an incident", START)),
     "freeze": replace(FINE, frozen=(WINDOW, START + HOUR)),
     "soak": replace(FINE, stays={}),
@@ -194,7 +196,7 @@ def test_an_override_counts_for_its_release_its_gate_and_until_its_end_only(over
     ],
 )
 def test_a_digest_and_every_build_of_its_source_are_refused(rejection: Rejection, refused: str) -> None:
-    found = admit(replace(FINE, rejections={"releases/rejected/x.yaml": rejection}), planned=True).refused
+    found = admit(replace(FINE, rejections={"releases/rejected/staging-web-x.yaml": rejection}), planned=True).refused
 
     assert [refused in finding.message for finding in found] == ([True] if refused else [])
 

@@ -206,7 +206,7 @@ def test_a_release_that_changes_the_program_may_leave_the_shape(live: Scene) -> 
 
 
 def test_what_a_failed_release_left_undone_may_be_done_by_the_next_one(live: Scene) -> None:
-    program = live.desired.commit({"stacks/__main__.py": b"# new"})
+    program = live.desired.merge({"stacks/__main__.py": b"# new"})
     live.cloud.bad.add(B)
     live.engine.extra_steps = [step("update", RUNTIME, "web", "cpu")]
     live.pin(B, program=program)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from releasectl import evidence
-from releasectl.admission import Stay, stays
+from releasectl.admission import Evidence, Stay, stays
 from releasectl.evidence import Copy, changed_pins, kind_of
 from releasectl.image_facts import ImageFacts
 from releasectl.next_step import Action
@@ -65,6 +65,10 @@ KINDS = [
     ("new settings alone", wanted({"web": A}, settings=MORE), [LIVE_A], Kind.CHANGE),
     ("new settings and a restart", wanted({"web": A}, settings=MORE, restart=LATER), [LIVE_A], Kind.CHANGE),
     ("what was live, with new settings", wanted({"web": A}, settings=MORE), [LIVE_B, LIVE_A], Kind.CHANGE),
+    (
+        "what was live, with the settings of today", wanted({"web": A}, settings=MORE),
+        [deployment(Phase.LIVE, wanted({"web": B}, settings=MORE)), LIVE_A], Kind.ROLLBACK,
+    ),
     ("a restart", wanted({"web": A}, restart=LATER), [LIVE_A], Kind.RESTART),
     (
         "a restart after one that broke", wanted({"web": A}, restart=LATER),
@@ -177,7 +181,7 @@ def scene(tmp_path: Path) -> Scene:
     return scene
 
 
-def gathered(scene: Scene, environment: str, *, base: str = "", commit: str = "") -> evidence.Evidence:
+def gathered(scene: Scene, environment: str, *, base: str = "", commit: str = "") -> Evidence:
     tip = scene.desired.fetch()
     target = read_target(scene.desired, commit or tip, environment)
     history = scene.records.history(environment, evidence.LOOK_BACK)
@@ -193,7 +197,7 @@ def gathered(scene: Scene, environment: str, *, base: str = "", commit: str = ""
         pytest.param(rejection_path("stag", "web", B), {"stag"}, id="beside the lane"),
         pytest.param(rejection_path("production", "web", B), {"production", "production-eu"}, id="the third"),
         pytest.param(rejection_path("production-eu", "web", B), {"production-eu"}, id="the last"),
-        pytest.param(rejection_path("production", "eu-web", B), set(), id="a service that nobody has"),
+        pytest.param(rejection_path("production", "db", B), set(), id="a service that nobody has"),
         pytest.param(rejection_path("nowhere", "web", B), set(), id="an environment that nobody has"),
         pytest.param(f"releases/rejected/old/{Path(rejection_path('staging', 'web', B)).name}", set(), id="put away"),
     ],
@@ -249,7 +253,7 @@ def test_what_the_previous_environment_proved_is_told_for_each_service(scene: Sc
 
 def planned(
     scene: Scene, environment: str = "production", *, gates: bytes = b"[]"
-) -> tuple[evidence.Evidence, tuple[Copy, ...]]:
+) -> tuple[Evidence, tuple[Copy, ...]]:
     """Evidence with the plan that the environment's program has now."""
     scene.desired.merge({"pipeline.yaml": LANES.replace(b"gates: []", b"gates: " + gates)})
     early = gathered(scene, environment)
