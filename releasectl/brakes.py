@@ -5,10 +5,12 @@ there already, so that asking twice does no harm. Holds and rejections are files
 creating and deleting them: no open pull request can be in their way. Pure; it commits nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from releasectl.errors import ControllerError, InvalidFile, Retry
+from releasectl.evidence import newest_applied
 from releasectl.pipeline import Rejection, hold_path, parse_hold, parse_rejection, rejection_path
 from releasectl.proposals import Build, Edits, NothingLive, Proposal, edited, pin_edits, proven, require_not_rejected
 from releasectl.record import Deployment, Phase
@@ -17,47 +19,59 @@ from releasectl.target import Target, release_path, settings_path
 from releasectl.way_back import entry, rejection
 
 
+class WrongWords(ControllerError):
+    """What was typed makes no valid file."""
+
+    exit_code = 2
+    retry = Retry.AFTER_CHANGE
+
+
 def hold(environment: str, before: bytes | None, *, by: str, reason: str, now: datetime) -> Proposal:
-    """Do not change this environment. `before` is the hold that stands there. Raises InvalidFile."""
+    """Do not change this environment. `before` is the hold that stands there. Raises WrongWords, InvalidFile."""
     path = hold_path(environment)
     if before is not None:
         stands = parse_hold(path, before)
-        return Proposal(f"{stands.by} holds {environment} since {stands.at:%Y-%m-%d %H:%M} UTC: {stands.reason}")
+        return Proposal(f"{stands.by} holds it since {stands.at:%Y-%m-%d %H:%M} UTC: {stands.reason}")
     raw = entry({"by": by, "reason": reason, "at": f"{now:%Y-%m-%dT%H:%M:%SZ}"})
-    parse_hold(path, raw)
-    return Proposal(f"{environment} is held: {reason}", {path: raw}, f"Hold {environment}: {_first_line(reason)}\n")
+    _require_readable(f"holding {environment}", parse_hold, path, raw)
+    return Proposal(f"held: {reason}", {path: raw}, f"Hold {environment}: {_first_line(reason)}\n")
 
 
 def lift_hold(environment: str, before: bytes | None) -> Proposal:
     """Let the environment change again."""
     if before is None:
-        return Proposal(f"{environment} is not held")
-    return Proposal(
-        f"{environment} is held no more", {hold_path(environment): None}, f"Lift the hold of {environment}\n"
-    )
+        return Proposal("nobody holds it")
+    return Proposal("held no more", {hold_path(environment): None}, f"Lift the hold of {environment}\n")
 
 
 def reject(
     environment: str, service: str, before: bytes | None, *, pin: Pin, reason: str, deployment: str
 ) -> Proposal:  # fmt: skip
-    """Never pin this digest here. `before` is the rejection that stands there. Raises InvalidFile."""
+    """Never pin this digest here. `before` is the rejection that stands there. Raises WrongWords, InvalidFile."""
     path, what = rejection_path(environment, service, pin.digest), f"{service} {pin.digest[:19]}"
     if before is not None:
-        return Proposal(f"{what} is rejected in {environment} already: {parse_rejection(path, before).reason}")
+        return Proposal(f"{what} is rejected already: {parse_rejection(path, before).reason}")
     raw = rejection(pin.digest, pin.commit, reason=reason, deployment=deployment)
-    parse_rejection(path, raw)
+    _require_readable(f"rejecting {service} in {environment}", parse_rejection, path, raw)
     message = f"Reject {what} in {environment}: {_first_line(reason)}\n"
-    return Proposal(f"{what} is rejected in {environment}: {reason}", {path: raw}, message)
+    return Proposal(f"{what} is rejected: {reason}", {path: raw}, message)
 
 
 def lift_rejection(environment: str, service: str, digest: str, before: bytes | None) -> Proposal:
     """Let the digest be pinned again."""
     path, what = rejection_path(environment, service, digest), f"{service} {digest[:19]}"
     if before is None:
-        return Proposal(f"{what} is not rejected in {environment}")
-    return Proposal(
-        f"{what} is rejected in {environment} no more", {path: None}, f"Let {what} into {environment} again\n"
-    )
+        return Proposal(f"{what} is not rejected")
+    return Proposal(f"{what} is rejected no more", {path: None}, f"Let {what} into {environment} again\n")
+
+
+def _require_readable(what: str, parse: Callable[[str, bytes], object], path: str, raw: bytes) -> None:
+    """What a person typed goes to main only if the next reader accepts it."""
+    try:
+        parse(path, raw)
+    except InvalidFile as error:
+        finding = error.findings[0]
+        raise WrongWords(f"{what}: {finding.message}", finding.remedy) from error
 
 
 def known(history: tuple[Deployment, ...], service: str, digest: str) -> tuple[str, str]:
@@ -84,6 +98,14 @@ def last_good(wanted: Target, history: tuple[Deployment, ...]) -> Deployment | N
         ),
         None,
     )
+
+
+def on_its_way_back(wanted: Target, history: tuple[Deployment, ...]) -> Deployment | None:
+    """What main pins, if that was live once and is yet to be applied again: asked twice, a rollback is one."""
+    applied = newest_applied(history)
+    if applied is None or not _differs(wanted, applied):
+        return None
+    return next((one for one in history if one.phase is Phase.LIVE and not _differs(wanted, one)), None)
 
 
 @dataclass(frozen=True)
@@ -127,16 +149,16 @@ def rollback(
     if settings is not None and wanted.settings_identity != good.settings:
         files[settings_path(environment)] = settings
     if not files:
-        return Proposal(f"{environment} pins what deployment {good.id} proved already")
+        return Proposal(f"it pins what deployment {good.id} proved already")
     for name in gone:
-        files |= _rejected(wanted, name, verdict) if verdict else {}
+        files |= {path: raw for path, raw in _rejected(wanted, name, verdict).items() if path not in rejections}
     reason = f"back to deployment {good.id}: {_named(good)}"
     return Proposal(reason, files, f"Roll back {environment} to {_named(good)}\n\nProven by deployment {good.id}.\n")
 
 
-def _rejected(wanted: Target, service: str, verdict: Verdict) -> Mapping[str, bytes | None]:
+def _rejected(wanted: Target, service: str, verdict: Verdict | None) -> Mapping[str, bytes | None]:
     pin = wanted.release.services[service]
-    if not pin.digest:
+    if not pin.digest or verdict is None:
         return {}
     deployment, _ = known(verdict.history, service, pin.digest)
     return reject(wanted.environment, service, None, pin=pin, reason=verdict.reason, deployment=deployment).files

@@ -14,7 +14,7 @@ from releasectl.release_notes import Commit, Notes
 
 LIMIT = 60_000  # characters; GitHub takes 65,536
 ROWS = 60  # resources in the table
-VALUE = 120  # characters of one value
+VALUE = 160  # characters of one value
 _PLAIN = frozenset(" ,.;/'()=+-")
 
 
@@ -26,8 +26,9 @@ def comment(seen: Preview) -> str:
 def text(value: object, most: int = 2000) -> str:
     """Anything as running text that is only text: one line, nothing in it is markup, nobody is called."""
     line = " ".join(str(value).split())
-    line = line if len(line) <= most else f"{line[: most - 1]}…"
-    return "".join(map(_entity, line))
+    if len(line) > most:  # both ends count: an image reference ends with its digest
+        line = f"{line[: most // 2]}…{line[len(line) - (most - 1) // 2 :]}"
+    return "".join(map(_entity, line)).replace("www.", "www&#46;")
 
 
 def code(value: object, most: int = VALUE) -> str:

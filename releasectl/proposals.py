@@ -140,7 +140,7 @@ def promote(path: str, raw: bytes, source: Deployment, rejections: Mapping[str, 
         changes["program",] = source.program
         names.append(f"program {source.program[:12]}")
     if not changes:
-        return Proposal(f"{environment} pins what deployment {source.id} proved already")
+        return Proposal(f"it pins what deployment {source.id} proved already")
     message = f"Promote to {environment}: {', '.join(names)}\n\nProven in {source.environment} by {source.id}.\n"
     return Proposal(", ".join(names), {path: edited(path, raw, changes)}, message)
 
@@ -161,7 +161,7 @@ def redeploy(path: str, raw: bytes, services: Iterable[str], now: datetime) -> P
             raise NothingLive(f"restarting {name} in {environment}: it has no digest yet", "Release it first.")
     names = sorted(asked or released)
     if not names:
-        return Proposal(f"{environment} has nothing to restart: no service has a digest yet")
+        return Proposal("no service has a digest yet, so there is nothing to restart")
     changes: Edits = {("services", name, "restart"): f"{now:%Y-%m-%dT%H:%M:%SZ}" for name in names}
     reason = f"restart {', '.join(names)}"
     return Proposal(reason, {path: edited(path, raw, changes)}, f"Restart {environment}: {', '.join(names)}\n")

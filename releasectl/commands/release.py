@@ -5,6 +5,7 @@ reconcile changes an environment.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import click
 from releasectl import brakes, evidence, proposals, report, target
 from releasectl import reconcile as loop
 from releasectl.brakes import Verdict
-from releasectl.commands import as_json, clone, commit, named, print_json, real_world, say, wanted_at
+from releasectl.commands import Committed, as_json, clone, commit, named, print_json, real_world, say, wanted_at
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
@@ -159,8 +160,9 @@ def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) ->
         return
     branch = proposals.promotion_branch(environment, source)
     _require_open(branch, tip, world)
-    done = commit(environment, world, make, branch=branch, start=tip)
-    done.tell(as_json=as_json, following=_pull_request(branch))
+    _proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
+        as_json=as_json, following=_pull_request(branch)
+    )
 
 
 @click.command()
@@ -178,7 +180,8 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
     tip = world.desired.fetch()
     history = world.records.history(environment, LOOK_BACK)
     wanted = wanted_at(world, tip, environment)
-    good = _named(history, environment, to) if to else brakes.last_good(wanted, history)
+    back = None if to else brakes.on_its_way_back(wanted, history)
+    good = _named(history, environment, to) if to else back or brakes.last_good(wanted, history)
     if good is None:
         raise NothingLive(
             f"rolling back {environment}: nothing else than what main pins was ever live there",
@@ -192,11 +195,15 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
         rejections = _rejections(wanted if on_branch else stands, world)
         return brakes.rollback(stands, good, settings=settings, rejections=rejections, verdict=verdict)
 
-    branch = brakes.rollback_branch(environment, good) if on_branch else "main"
-    if on_branch:
-        _require_open(branch, tip, world)
-    done = commit(environment, world, make, branch=branch, start=tip)
-    done.tell(as_json=as_json, following=_pull_request(branch) if on_branch else f"releasectl reconcile {environment}")
+    on_main = make(tip)
+    if not on_branch or not on_main.files:
+        commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+        return
+    branch = brakes.rollback_branch(environment, good)
+    _require_open(branch, tip, world)
+    _proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
+        as_json=as_json, following=_pull_request(branch)
+    )
 
 
 @click.command()
@@ -212,6 +219,14 @@ def redeploy(environment: str, services: tuple[str, ...], as_json: bool) -> None
         return proposals.redeploy(path, wanted_at(world, tip, environment).files[path], services, now)
 
     commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+
+
+def _proposed(done: Committed, on_main: Proposal) -> Committed:
+    """Asked again, a branch changes nothing: then say that it is there."""
+    if done.proposal.files:
+        return done
+    said = f"{on_main.reason} is proposed already on {done.branch}"
+    return replace(done, proposal=Proposal(said))
 
 
 def _pull_request(branch: str) -> str:
