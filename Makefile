@@ -16,7 +16,7 @@ setup: .tools/ready ## uv, the dependencies, the engine, the sandbox's AWS; once
 
 .tools/ready: uv.lock pyproject.toml service/pyproject.toml sandbox/ministack.txt releasectl/edges/engine.py | $(UV)
 	@echo "setup: installing the locked dependencies into .venv"
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@$(RUN)/python -m releasectl.edges.engine
 	@$(RUN)/python -c 'from sandbox import ministack; ministack.prepare()'
 	@touch $@

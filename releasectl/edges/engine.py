@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pulumi.automation import PulumiCommand
 from semver import VersionInfo
 
 from releasectl.errors import ControllerError
@@ -92,6 +91,9 @@ def _try(say: Say, way: Callable[[Say], None]) -> str:
 def _official(say: Say) -> None:
     """the official install: downloads the release of the vendor, with all language hosts."""
     say(f"engine: downloading pulumi {VERSION} from its vendor into {_home()}")
+    # Here alone: pulumi takes 0.3 s to import, and every command would pay it.
+    from pulumi.automation import PulumiCommand  # noqa: PLC0415
+
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(30.0)
     try:
