@@ -8,12 +8,13 @@ creating and deleting them: no open pull request can be in their way. Pure; it c
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from releasectl.errors import ControllerError, InvalidFile, Retry
 from releasectl.evidence import newest_applied
 from releasectl.pipeline import Rejection, hold_path, parse_hold, parse_rejection, rejection_path
 from releasectl.proposals import Build, Edits, NothingLive, Proposal, edited, pin_edits, proven, require_not_rejected
-from releasectl.record import Deployment, Phase
+from releasectl.record import Deployment, Kind, Phase
 from releasectl.release import Pin
 from releasectl.target import Target, release_path, settings_path
 from releasectl.way_back import entry, rejection
@@ -86,14 +87,18 @@ def known(history: tuple[Deployment, ...], service: str, digest: str) -> tuple[s
 def last_good(wanted: Target, history: tuple[Deployment, ...]) -> Deployment | None:
     """Where a rollback goes: the newest live deployment before the one that main pins now, that differs from it.
 
-    It has to have a digest for every service that has one now: nothing is rolled back to nothing.
+    Before the one that first brought it, not before a rollback to it: a second rollback goes further back and never
+    forward again. It has to have a digest for every service that has one now: nothing is rolled back to nothing.
     """
-    standing = next((index for index, one in enumerate(history) if not _differs(wanted, one)), -1)
+    same = [index for index, one in enumerate(history) if not _differs(wanted, one)]
+    brought = [index for index in same if history[index].kind is not Kind.ROLLBACK]
+    standing = (*brought[:1], *same[-1:], -1)[0]
     needed = {name for name, pin in wanted.release.services.items() if pin.digest}
     return next(
         (
             one
-            for one in history[standing + 1 :]
+            # Without a program it was a teardown: what was before it is gone with its images.
+            for one in takewhile(lambda one: one.program, history[standing + 1 :])
             if one.phase is Phase.LIVE and needed and needed <= set(proven(one)) and _differs(wanted, one)
         ),
         None,

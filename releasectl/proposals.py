@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from releasectl.admission import is_rejected
+from releasectl.admission import concerns, is_rejected
 from releasectl.edit import edit
 from releasectl.errors import ControllerError, Retry
 from releasectl.pipeline import Rejection
@@ -195,7 +195,7 @@ def _require_live(what: str, source: Deployment) -> None:
 def require_not_rejected(what: str, build: Build, rejections: Mapping[str, Rejection]) -> None:
     """Raises Rejected with the reason, if this digest or a build of the same source commit was rejected."""
     for path, rejection in rejections.items():
-        if is_rejected(build.digest, build.commit, rejection):
+        if concerns(path, build.service) and is_rejected(build.digest, build.commit, rejection):
             same = build.digest == rejection.digest
             which = f"digest {build.digest[:19]}" if same else f"a build of commit {build.commit[:12]}"
             raise Rejected(

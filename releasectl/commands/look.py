@@ -17,7 +17,7 @@ from releasectl import preview as proposal
 from releasectl import reconcile as loop
 from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world
 from releasectl.errors import Finding
-from releasectl.next_step import Action, Step
+from releasectl.next_step import Action
 from releasectl.outputs import Outputs
 from releasectl.outputs import read as read_outputs
 from releasectl.record import Deployment, Phase, as_data
@@ -108,7 +108,7 @@ def history(environment: str, count: int, as_json: bool) -> None:
 def explain(environment: str, as_json: bool) -> None:
     """Why ENVIRONMENT stands where it stands, what the gates say, what happens next and which command helps."""
     standing = loop.look(environment, real_world())
-    command = helps(environment, standing.step, standing.deployment)
+    command = helps(standing)
     if as_json:
         last = standing.deployment
         phases = as_data(last)["phases"] if last else []
@@ -128,20 +128,17 @@ def env(environment: str) -> None:
             click.echo(f"export {name}={shlex.quote(value)}")
 
 
-def helps(environment: str, step: Step, last: Deployment | None) -> str:
+def helps(standing: loop.Standing) -> str:
     """The command that brings an environment on from where it stands, "" when nothing is needed."""
-    if step.action is Action.REST:
-        return "" if last else f"releasectl bump --program --environment {environment}"
-    if step.action is Action.STALL:
-        phase = last.phase if last else None
-        stalled = {
-            Phase.FAILED: f"releasectl rollback {environment}",
-            Phase.REFUSED: f"releasectl preview {environment}",
-        }
-        return stalled.get(phase, f"releasectl reconcile {environment} --retry") if phase else ""
-    if step.action is Action.GIVE_UP:
-        return f"releasectl history {environment}"
-    return f"releasectl reconcile {environment}"
+    environment, action, last = standing.environment, standing.step.action, standing.deployment
+    if action is Action.REST:
+        return "" if standing.target.is_created else f"releasectl bump --program --environment {environment}"
+    if action is Action.STALL and last:
+        by_phase = {Phase.FAILED: f"rollback {environment}", Phase.REFUSED: f"preview {environment}"}
+        return f"releasectl {by_phase.get(last.phase, f'reconcile {environment} --retry')}"
+    if action is Action.WAIT and any(no.finding.rule == "hold" for no in standing.situation.admission.waiting):
+        return f"releasectl hold {environment} --lift"
+    return f"releasectl {'history' if action is Action.GIVE_UP else 'reconcile'} {environment}"
 
 
 def _settings_findings(root: Path, environment: str) -> Iterator[Finding]:

@@ -70,5 +70,5 @@ def reject(environment: str, service: str, digest: str, *, reason: str, source: 
 
 
 def _require_one(reason: str, *, lift: bool) -> None:
-    if lift == bool(reason):
+    if lift == bool(reason.strip()):
         raise click.UsageError("Give --reason, or --lift.")
