@@ -213,6 +213,9 @@ class Desired:
             yield commit
 
 
+_read = functools.lru_cache(maxsize=4096)(record.read)  # long histories are read again and again
+
+
 @dataclass
 class Records:
     """The branch of deployments: the bytes of its files. `faults` are for the next writes, None lets one pass."""
@@ -222,7 +225,7 @@ class Records:
     before_next_open: Callable[[], None] | None = None
 
     def history(self, environment: str, count: int) -> tuple[Deployment, ...]:
-        return tuple(record.read(path, self.files[path]) for path in record.newest(self.files, environment, count))
+        return tuple(_read(path, self.files[path]) for path in record.newest(self.files, environment, count))
 
     def open(self, deployment: Deployment, after: str) -> None:
         if self.before_next_open:
@@ -426,13 +429,17 @@ class Session:
         return result
 
     def inventory(self) -> Plan:
-        mine = [repository(self.environment, name) for name in self._release.services]
-        here = [arn(self.environment, name) for name in self._release.services]
-        repositories = [one for one in mine if one in self.engine.cloud.repositories]
-        services = [one for one in here if one in self.engine.cloud.services]
-        steps = [step("delete", REPOSITORY, one, environment=self.environment) for one in repositories]
-        steps += [step("delete", RUNTIME, one, environment=self.environment) for one in services]
-        return from_steps(steps, self._outputs(preview=False))
+        held = [(REPOSITORY, name, repository(self.environment, name)) for name in self._release.services]
+        held += [(RUNTIME, name, arn(self.environment, name)) for name in self._release.services]
+        there = [
+            one for one in held if one[2] in self.engine.cloud.repositories or one[2] in self.engine.cloud.services
+        ]
+        steps = [
+            step("delete", kind, name, unprotects=True, environment=self.environment)
+            | {"properties": [{"path": "id", "kind": "delete", "before": id_.rpartition("/")[2]}]}
+            for kind, name, id_ in there
+        ]
+        return from_steps(steps, {})
 
     def destroy(self) -> Result:
         gone = self.inventory()

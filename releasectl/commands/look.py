@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
+from releasectl import brakes, comment, report, target
 from releasectl import check as files
-from releasectl import comment, report, target
 from releasectl import preview as proposal
 from releasectl import reconcile as loop
 from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world
@@ -134,8 +134,10 @@ def helps(standing: loop.Standing) -> str:
     if action is Action.REST:
         return "" if standing.target.is_created else f"releasectl bump --program --environment {environment}"
     if action is Action.STALL and last:
-        by_phase = {Phase.FAILED: f"rollback {environment}", Phase.REFUSED: f"preview {environment}"}
-        return f"releasectl {by_phase.get(last.phase, f'reconcile {environment} --retry')}"
+        if last.phase not in (Phase.FAILED, Phase.REFUSED):
+            return f"releasectl reconcile {environment} --retry"
+        good = brakes.last_good(standing.target, standing.situation.history)
+        return f"releasectl {'rollback' if good else 'preview'} {environment}"
     if action is Action.WAIT and any(no.finding.rule == "hold" for no in standing.situation.admission.waiting):
         return f"releasectl hold {environment} --lift"
     return f"releasectl {'history' if action is Action.GIVE_UP else 'reconcile'} {environment}"
