@@ -96,14 +96,22 @@ def look(environment: str, world: World) -> Standing:
 
 
 def _way_back(history: tuple[Deployment, ...], wanted: Target, world: World) -> WayBack:
-    """Where to, unless the branch that proposes it is there already."""
-    if not history or history[0].phase not in (Phase.FAILED, Phase.REFUSED):
+    """Where to, unless the branch that proposes it is there already, or it would change nothing."""
+    since = way_back.from_bad(history, wanted.identity)
+    if not since:
         return WayBack(None, "nothing has to go back")
-    found = way_back.find(history, wanted.policy.rollback)
-    branch = rollback_branch(history[0])
+    found = way_back.find(since, wanted.policy.rollback)
+    branch = rollback_branch(since[0])
     if found.good and wanted.policy.rollback == "pull-request" and world.desired.fetch(branch):
         return WayBack(None, f"branch {branch} proposes the way back")
+    if found.good and not _proposal(wanted, since[0], found.good, world).files:
+        return WayBack(None, "no edit of its files takes it back; a person has to release")
     return found
+
+
+def _proposal(wanted: Target, bad: Deployment, good: Deployment, world: World) -> Proposal:
+    settings = world.desired.read(good.commit, target.settings_path(wanted.environment))
+    return way_back.propose(wanted, bad, good, settings=settings)
 
 
 def rollback_branch(bad: Deployment) -> str:
@@ -156,17 +164,17 @@ def _refuse(standing: Standing, world: World) -> Deployment:
 
 def roll_back(standing: Standing, world: World) -> str:
     """Commit the way back, on main or on a branch as the pipeline says; the commit."""
-    bad, good = standing.situation.history[0], standing.situation.way_back.good
-    if good is None:  # next_step asks for it only with one
+    since = way_back.from_bad(standing.situation.history, standing.target.identity)
+    good = standing.situation.way_back.good
+    if not since or good is None:  # next_step asks for it only with both
         return ""
     policy = standing.target.policy.rollback
-    branch = "main" if policy == "commit" else rollback_branch(bad)
+    branch = "main" if policy == "commit" else rollback_branch(since[0])
     made: list[Proposal] = []
 
     def change(tip: str) -> Mapping[str, bytes | None]:
         wanted = target.read_target(world.desired, tip, standing.environment)
-        settings = world.desired.read(good.commit, target.settings_path(standing.environment))
-        made.append(way_back.propose(wanted, bad, good, settings=settings))
+        made.append(_proposal(wanted, since[0], good, world))
         return made[-1].files
 
     commit = world.desired.commit(branch, lambda: made[-1].message, change, start=standing.target.commit)

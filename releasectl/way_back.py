@@ -15,7 +15,7 @@ from releasectl.evidence import newest_applied, newest_live
 from releasectl.pipeline import rejection_path
 from releasectl.proposals import Proposal
 from releasectl.record import Deployment, Kind, Phase
-from releasectl.release import Release, parse_release
+from releasectl.release import Pin, Release, parse_release
 from releasectl.target import Target, release_path, settings_path
 from releasectl.verify import Health
 
@@ -29,6 +29,16 @@ class WayBack:
 
     good: Deployment | None
     reason: str
+
+
+def from_bad(history: tuple[Deployment, ...], identity: str) -> tuple[Deployment, ...]:
+    """The history from the refused or failed deployment on that main, `identity`, still names; () if there is none."""
+    if history and (history[0].identity, history[0].phase) == (identity, Phase.REFUSED):
+        return history
+    for index, one in enumerate(history):
+        if one.phase is not Phase.REFUSED:
+            return history[index:] if (one.identity, one.phase) == (identity, Phase.FAILED) else ()
+    return ()
 
 
 def find(history: tuple[Deployment, ...], rollback: str) -> WayBack:
@@ -51,6 +61,7 @@ def find(history: tuple[Deployment, ...], rollback: str) -> WayBack:
     return _allowed(good, rollback, f"it failed: {bad.message}")
 
 
+_NEVER = Pin("", "", "", "")
 _NOTHING = WayBack(None, "there is nothing to go back to")
 
 
@@ -99,22 +110,29 @@ def propose(wanted: Target, bad: Deployment, good: Deployment, *, settings: byte
 def _edits(release: Release, bad: Deployment, good: Deployment) -> dict[tuple[str, ...], str]:
     """Every pin that `bad` changed and that still stands on main, and the program."""
     edits: dict[tuple[str, ...], str] = {}
-    for service in _changed(bad, good):
-        pin = good.services[service]
-        if service in release.services and release.services[service].digest == bad.services[service].digest:
-            values = {"digest": pin.digest, "version": pin.version, "commit": pin.commit}
+    refused = bad.phase is Phase.REFUSED  # nothing of it ran: a first digest and a restart go back, too
+    pinned = _changed(bad, good, to_nothing=refused)
+    for service, pin in bad.services.items():
+        stands, was = release.services.get(service), good.services.get(service, _NEVER)
+        if stands is None or stands.digest != pin.digest:
+            continue
+        if service in pinned:
+            values = {"digest": was.digest, "version": was.version, "commit": was.commit}
             edits |= {("services", service, key): value for key, value in values.items()}
+        if refused and stands.restart == pin.restart != was.restart:
+            edits["services", service, "restart"] = was.restart
     if release.program == bad.program != good.program:
         edits["program",] = good.program
     return edits
 
 
-def _changed(bad: Deployment, good: Deployment) -> list[str]:
-    """Services whose digest `bad` changed; one that had none before cannot go back to nothing."""
+def _changed(bad: Deployment, good: Deployment, *, to_nothing: bool = False) -> list[str]:
+    """Services whose digest `bad` changed; one that runs and had none before cannot go back to nothing."""
+    before = {service: good.services.get(service, _NEVER).digest for service in bad.services}
     return [
         service
         for service, pin in bad.services.items()
-        if service in good.services and good.services[service].digest not in ("", pin.digest)
+        if before[service] != pin.digest and (before[service] or to_nothing)
     ]
 
 
