@@ -10,7 +10,7 @@ from releasectl.pipeline import parse_rejection, rejection_path
 from releasectl.reconcile import Busy, CutOff, Standing, as_json, look, reconcile, rollback_branch
 from releasectl.record import Kind, Phase
 from releasectl.target import read_target
-from tests.twins import ELSEWHERE, HERE, Died, Down, Scene, digest, repository
+from tests.twins import BOT, ELSEWHERE, HERE, RUNTIME, Died, Down, Scene, digest, release_file, repository, step
 
 A, B, C = digest("A"), digest("B"), digest("C")
 
@@ -99,6 +99,43 @@ def test_going_back_is_a_release_as_any_other(live: Scene) -> None:
 
 
 # ---- verdicts ----
+
+
+def drift() -> dict[str, object]:
+    """What a plan shows when somebody changed the cloud by hand."""
+    return step("update", RUNTIME, "web", "cpu")
+
+
+def test_a_refused_restart_is_taken_back_and_the_environment_rests(live: Scene) -> None:
+    live.engine.extra_steps = [drift()]
+    live.pin(A, restart="2026-11-21T12:00:00Z")
+    standing = run(live)
+
+    assert (standing.step.action, live.phases()) == (Action.REST, ["live", "refused"])
+    assert standing.target.release.services["web"].restart == ""
+
+
+def test_a_refusal_that_no_edit_takes_back_waits_for_a_person(live: Scene) -> None:
+    raw = release_file(live.program, A, service="other")
+    live.desired.merge({"releases/staging.yaml": raw})
+    standing = run(live)
+
+    assert (standing.step.action, standing.exit_code) == (Action.STALL, 1)
+    assert "a person has to release" in standing.step.reason
+
+
+def test_after_a_refusal_main_may_name_again_what_failed_before_and_the_loop_rests(live: Scene) -> None:
+    for letter in (B, C):
+        live.cloud.bad.add(letter)
+        live.pins(by=BOT, web=letter)
+        run(live)
+    assert live.phases() == ["live", "failed", "live", "failed"]
+    live.pin(digest("nowhere"))
+    run(live)
+    live.pins(by=BOT, web=C)
+    standing = run(live)
+
+    assert (standing.step.action, live.phases()[4:]) == (Action.STALL, ["refused"])
 
 
 @pytest.fixture

@@ -127,6 +127,28 @@ def test_what_is_well_unknown_or_under_way_is_never_taken_back(phase: Phase) -> 
     assert way_back.find((deployment(phase, {"web": "B"}, degraded=("web",)), live("A")), "commit").good is None
 
 
+@pytest.mark.parametrize(
+    ("history", "main", "since"),
+    [
+        pytest.param([failed("B"), live("A")], "B", 0, id="failed and still named"),
+        pytest.param([failed("B"), live("A")], "C", None, id="failed, and main says something else"),
+        pytest.param([refused("B"), live("A")], "B", 0, id="refused and still named"),
+        pytest.param([refused("B"), live("A")], "A", None, id="refused, and taken back"),
+        pytest.param([refused("C"), failed("B"), live("A")], "B", 1, id="failed, with a refused one after it"),
+        pytest.param([refused("C"), refused("B"), live("A")], "B", None, id="refused long ago, named again"),
+        pytest.param([live("C"), failed("B"), live("A")], "B", None, id="failed long ago, named again"),
+        pytest.param([errored("B"), live("A")], "B", None, id="unknown"),
+        pytest.param([], "A", None, id="nothing was ever released"),
+    ],
+)
+def test_the_way_back_is_asked_for_what_main_still_names(
+    history: list[Deployment], main: str, since: int | None
+) -> None:
+    expected = () if since is None else tuple(history[since:])
+
+    assert way_back.from_bad(tuple(history), live(main).identity) == expected
+
+
 # ---- what ----
 
 GOOD = deployment(Phase.LIVE, {"web": "A", "api": "A", "db": ""})
@@ -225,6 +247,24 @@ def test_a_refused_release_rejects_nothing() -> None:
     bad = replace(BAD, phases=(Moment(Phase.REFUSED, START, "no"),), health={})
 
     assert set(proposed(target({"web": "B", "api": "B", "db": ""}), bad)) == {PATH}
+
+
+def test_nothing_of_a_refused_release_stays_neither_a_restart_nor_a_first_digest() -> None:
+    restarted = {"web": replace(pin("A"), restart="2026-11-21T12:00:00Z"), "api": pin("A"), "db": pin("B")}
+    raw = releases_file(PROGRAM, restarted)
+    wanted = target({}, raw=raw)
+    bad = replace(BAD, phases=(Moment(Phase.REFUSED, START, "no"),), services=wanted.release.services, health={})
+
+    assert at_main(proposed(wanted, bad), wanted).identity == GOOD.identity
+
+
+def test_a_failed_first_digest_does_not_go_back_to_nothing_and_a_restart_stays() -> None:
+    bad = deployment(Phase.FAILED, {"web": "B", "api": "A", "db": "B"}, degraded=("web", "db"))
+    wanted = target({"web": "B", "api": "A", "db": "B"})
+    files = proposed(wanted, bad)
+
+    assert at_main(files, wanted).release.services["db"].digest == B
+    assert rejection_path("staging", "db", B) not in files
 
 
 def test_comments_and_formatting_of_the_release_file_are_kept() -> None:
