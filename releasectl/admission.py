@@ -50,6 +50,7 @@ class Evidence:
     unreadable: tuple[Finding, ...] = ()
     outside: tuple[Finding, ...] = ()
     rejections: Mapping[str, Rejection] = field(default_factory=dict)  # by path, of here and of earlier environments
+    services: tuple[str, ...] = ()  # all of the release
     hold: Hold | None = None
     frozen: tuple[Freeze, datetime] | None = None
     previous: str = ""
@@ -153,15 +154,22 @@ def not_rejected(evidence: Evidence) -> Judged:
     """No new digest, and no rebuild of the same source commit, was rejected here or earlier."""
     for service, pin in evidence.changed.items():
         for path, rejection in evidence.rejections.items():
-            if concerns(path, service) and is_rejected(pin.digest, pin.commit, rejection):
+            mine = concerns(path, service, evidence.services)
+            if mine and is_rejected(pin.digest, pin.commit, rejection):
                 what = "this digest" if pin.digest == rejection.digest else f"a build of commit {pin.commit[:12]}"
                 message = f"{service}: {what} was rejected: {rejection.reason}"
                 yield Finding("rejected", path, message, f"Release another build, or delete {path} by a commit."), None
 
 
-def concerns(path: str, service: str) -> bool:
-    """Is a rejection's file one of this service? Services of one repository are built from the same commits."""
-    return path.removesuffix(".yaml").rpartition("-")[0].endswith(f"-{service}")
+def concerns(path: str, service: str, services: Iterable[str]) -> bool:
+    """Is a rejection's file one of this service, of all `services` of the release?
+
+    Services of one repository are built from the same commits, so a rejection speaks for its own service alone; and
+    names may hold dashes, so `my-web` is not one of `web` where both exist.
+    """
+    named = path.removesuffix(".yaml").rpartition("-")[0]
+    fitting = [name for name in (service, *services) if named.endswith(f"-{name}")]
+    return max(fitting, key=len, default="") == service
 
 
 def is_rejected(digest: str, commit: str, rejection: Rejection) -> bool:

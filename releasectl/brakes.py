@@ -145,7 +145,8 @@ def rollback(
     for name, pin in proven(good).items():
         stands = wanted.release.services.get(name)
         if stands is not None and stands.digest != pin.digest:
-            require_not_rejected(what, Build(name, pin.digest, pin.version, pin.commit), rejections)
+            offered = Build(name, pin.digest, pin.version, pin.commit)
+            require_not_rejected(what, offered, rejections, wanted.release.services)
             changes |= pin_edits(name, pin)
             gone.append(name)
     if wanted.release.program != good.program:

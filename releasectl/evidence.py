@@ -61,6 +61,7 @@ def before_plan(wanted: Target, history: tuple[Deployment, ...], world: World, *
         now=now,
         changed=changed,
         rejections=rejections,
+        services=tuple(wanted.release.services),
         hold=_hold(wanted, base, world.desired),
         frozen=wanted.policy.frozen(now),
         previous=previous.name if previous else "",
@@ -211,7 +212,7 @@ def _overrides(wanted: Target, base: str, desired: Reader) -> Iterator[Override]
 def _rejections(wanted: Target, base: str, desired: Desired) -> dict[str, Rejection]:
     """By path, of this environment and of every earlier one on the way to it."""
     found = {}
-    lane = list(_lane(wanted))
+    environments = list(_lane(wanted))
     for path in desired.list(base, "releases/rejected"):
         raw = desired.read(base, path)
         if raw is None or not path.endswith(".yaml"):
@@ -219,7 +220,9 @@ def _rejections(wanted: Target, base: str, desired: Desired) -> dict[str, Reject
         rejection = parse_rejection(path, raw)
         # A name cannot be taken apart (environments may hold dashes), so the whole path is compared.
         if any(
-            path == rejection_path(each, name, rejection.digest) for each in lane for name in wanted.release.services
+            path == rejection_path(each, name, rejection.digest)
+            for each in environments
+            for name in wanted.release.services
         ):
             found[path] = rejection
     return found

@@ -102,7 +102,7 @@ def _build_changes(
     rejections: Mapping[str, Rejection],
 ) -> tuple[Edits, str]:
     pin = _pin(path, release, build.service, "bumping")
-    require_not_rejected(f"bumping {build.service} in {_environment(path)}", build, rejections)
+    require_not_rejected(f"bumping {build.service} in {_environment(path)}", build, rejections, release.services)
     if pin.digest == build.digest:
         return {}, f"{build.service} {build.digest[:19]} is pinned already"
     if pin.commit and build.commit and pin.commit != build.commit and is_ancestor(build.commit, pin.commit):
@@ -133,7 +133,7 @@ def promote(path: str, raw: bytes, source: Deployment, rejections: Mapping[str, 
     names = []
     for name, pin in proven(source).items():
         if name in release.services and release.services[name].digest != pin.digest:
-            require_not_rejected(what, Build(name, pin.digest, pin.version, pin.commit), rejections)
+            require_not_rejected(what, Build(name, pin.digest, pin.version, pin.commit), rejections, release.services)
             changes |= pin_edits(name, pin)
             names.append(f"{name} {pin.version or pin.digest[:19]}")
     if release.program != source.program:
@@ -192,10 +192,10 @@ def _require_live(what: str, source: Deployment) -> None:
         )
 
 
-def require_not_rejected(what: str, build: Build, rejections: Mapping[str, Rejection]) -> None:
+def require_not_rejected(what: str, build: Build, rejections: Mapping[str, Rejection], services: Iterable[str]) -> None:
     """Raises Rejected with the reason, if this digest or a build of the same source commit was rejected."""
     for path, rejection in rejections.items():
-        if concerns(path, build.service) and is_rejected(build.digest, build.commit, rejection):
+        if concerns(path, build.service, services) and is_rejected(build.digest, build.commit, rejection):
             same = build.digest == rejection.digest
             which = f"digest {build.digest[:19]}" if same else f"a build of commit {build.commit[:12]}"
             raise Rejected(

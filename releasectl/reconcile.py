@@ -4,7 +4,7 @@ Comes in: the name of an environment and the world. Goes out: where it came to r
 decision to `next_step`; it works on the fetched tip of main, whatever commit woke it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,10 +72,14 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
             said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
 
 
-def reconcile_all(world: World, *, wait: bool = True) -> tuple[Standing, ...]:
-    """Every environment that is ready for it, in the order of the pipeline."""
+def reconcile_all(world: World, *, wait: bool = True) -> Iterator[tuple[str, Standing | ControllerError]]:
+    """Every environment, in the order of the pipeline; what is wrong with one stops no other."""
     pipeline = target.read_pipeline(world.desired, world.desired.fetch())
-    return tuple(reconcile(each.name, world, wait=wait) for each in pipeline.environments)
+    for each in pipeline.environments:
+        try:
+            yield each.name, reconcile(each.name, world, wait=wait)
+        except ControllerError as error:
+            yield each.name, error
 
 
 def look(environment: str, world: World) -> Standing:

@@ -26,7 +26,7 @@ from releasectl.world import World
 if TYPE_CHECKING:
     from releasectl.edges.git import Git
 
-WORST_FIRST = (3, 1, 4, 0)
+WORST_FIRST = (3, 2, 1, 4, 0)
 
 
 class NotThere(ControllerError):
@@ -57,7 +57,7 @@ class BranchLeft(ControllerError):
 def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: bool, as_json: bool) -> None:
     """Make ENVIRONMENT run what main says, prove it, record it.
 
-    With --all the exit code is the worst: 3 before 1 before 4 before 0.
+    With --all the exit code is the worst: 3 before 2 before 1 before 4 before 0.
     """
     if every == bool(environment) or (every and retry):
         raise click.UsageError("Name an environment, or --all without --retry.")
@@ -77,13 +77,21 @@ def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: boo
 
 
 def _reconcile_all(*, wait: bool, as_json: bool) -> None:
-    standings = loop.reconcile_all(real_world(), wait=wait)
+    told: list[dict[str, object]] = []
+    codes = []
+    for name, outcome in loop.reconcile_all(real_world(), wait=wait):
+        codes.append(outcome.exit_code)
+        if isinstance(outcome, ControllerError):
+            told.append({"environment": name, **outcome.as_json()})
+            line = f"{name}: {outcome.message}\n  {outcome.remedy}"
+        else:
+            told.append(dict(loop.as_json(outcome)))
+            line = f"{name}: {outcome.step.action}: {outcome.step.reason}"
+        if not as_json:
+            click.echo(line)
     if as_json:
-        print_json([loop.as_json(standing) for standing in standings])
-    else:
-        for standing in standings:
-            click.echo(f"{standing.environment}: {standing.step.action}: {standing.step.reason}")
-    raise click.exceptions.Exit(worst(standing.exit_code for standing in standings))
+        print_json(told)
+    raise click.exceptions.Exit(worst(codes))
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from releasectl import admission
-from releasectl.admission import Evidence, Stay, admit, stays
+from releasectl.admission import Evidence, Stay, admit, concerns, stays
 from releasectl.errors import Finding
 from releasectl.freeze import Freeze
 from releasectl.image_facts import ImageFacts, Scan
@@ -326,3 +326,11 @@ def test_a_stay_lasts_from_the_proof_until_another_digest_begins(
 def test_a_stay_is_as_long_as_it_was_or_has_been() -> None:
     assert Stay(START, START + HOUR).length(START + 9 * HOUR) == HOUR
     assert Stay(START).length(START + 9 * HOUR) == 9 * HOUR
+
+
+def test_a_rejection_of_my_web_says_nothing_about_web_built_from_the_same_commit() -> None:
+    path = "releases/rejected/staging-my-web-aaaaaaaaaaaa.yaml"
+
+    assert not concerns(path, "web", ("my-web", "web"))
+    assert concerns(path, "my-web", ("my-web", "web"))
+    assert concerns("releases/rejected/staging-web-aaaaaaaaaaaa.yaml", "web", ("my-web", "web"))
