@@ -84,9 +84,9 @@ def next_step(situation: Situation) -> Step:
         return _taken_back(last, situation.way_back)
     applied = newest_applied(situation.history)
     if applied is None:
-        return _admitted(situation, "nothing was ever released here")
+        return admitted(situation, "nothing was ever released here")
     if applied.identity != situation.identity:
-        return _admitted(situation, "main says something new")
+        return admitted(situation, "main says something new")
     return _settled(applied, situation)
 
 
@@ -101,7 +101,7 @@ def _unfinished(last: Deployment, worker: Worker) -> Step:
     return by_worker.get(worker, Step(Action.GIVE_UP, f"deployment {last.id} was cut off while applying"))
 
 
-def _admitted(situation: Situation, reason: str, attempt: int = 1) -> Step:
+def admitted(situation: Situation, reason: str, attempt: int = 1) -> Step:
     """Release, unless a gate says no."""
     admission = situation.admission
     if admission.refused:
@@ -122,7 +122,7 @@ def _settled(applied: Deployment, situation: Situation) -> Step:
     until = applied.since + FIRST_WAIT * 3 ** (applied.attempt - 1)
     if situation.now < until:
         return Step(Action.BACK_OFF, f"attempt {applied.attempt} ended in an error: {applied.message}", until=until)
-    return _admitted(situation, f"attempt {applied.attempt} ended in an error", applied.attempt + 1)
+    return admitted(situation, f"attempt {applied.attempt} ended in an error", applied.attempt + 1)
 
 
 def _taken_back(last: Deployment, way_back: WayBack) -> Step:

@@ -12,7 +12,7 @@ from releasectl import deploy, evidence, target, way_back
 from releasectl.admission import Evidence, admit
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
-from releasectl.next_step import RESTING, Action, Situation, Step, Worker, next_step
+from releasectl.next_step import RESTING, Action, Situation, Step, Worker, admitted, next_step
 from releasectl.proposals import Proposal
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target
@@ -57,10 +57,11 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
     said_no = False
     while True:
         standing = look(environment, world)
-        step = standing.step
-        if retry and step.action in (Action.STALL, Action.BACK_OFF):
-            step = Step(Action.RELEASE, "a person asked to try again")
-        retry = False
+        if retry and standing.step.action in (Action.STALL, Action.BACK_OFF):
+            # Asked again, and still only what the gates let through.
+            asked = admitted(standing.situation, "a person asked to try again")
+            standing = replace(standing, step=asked, exit_code=_exit_code(asked, standing.deployment))
+        retry, step = False, standing.step
         world.say(f"{environment}: {step.action}: {step.reason}")
         if step.action in RESTING or (step.action is Action.BACK_OFF and not wait):
             # A release that was taken back leaves a resting environment, and was a no all the same.
@@ -126,6 +127,8 @@ def rollback_branch(bad: Deployment) -> str:
 def act(standing: Standing, step: Step, world: World) -> Deployment | None:
     """Do one step. Raises what a release raises before it changed anything, Busy, CutOff."""
     last = standing.deployment
+    if step.action is Action.REFUSE:
+        return _refuse(standing, world)
     if step.action is Action.RELEASE or last is None:
         return deploy.release(
             standing.target,
@@ -134,8 +137,6 @@ def act(standing: Standing, step: Step, world: World) -> Deployment | None:
             early=standing.evidence,
             attempt=step.attempt,
         )
-    if step.action is Action.REFUSE:
-        return _refuse(standing, world)
     if step.action is Action.ROLL_BACK:
         roll_back(standing, world)
         return last
