@@ -231,6 +231,19 @@ def test_a_person_may_ask_for_one_more_try(off: Scene) -> None:
     assert (standing.step.action, off.phases()) == (Action.REST, ["live", "refused", "live"])
 
 
+def test_one_more_try_is_no_way_round_a_hold(off: Scene) -> None:
+    off.pin(digest("late"))
+    run(off)
+    off.push(digest("late"))
+    off.desired.merge({"releases/holds/staging.yaml": b'by: "ops"\nreason: "wait"\nat: "2026-11-21T00:00:00Z"\n'})
+    tried = len(off.engine.ups)
+
+    standing = run(off, retry=True)
+
+    assert (standing.step.action, standing.exit_code) == (Action.WAIT, 4)
+    assert len(off.engine.ups) == tried
+
+
 def test_a_further_try_that_ends_the_same_way_is_one_try_only(off: Scene) -> None:
     off.pin(digest("nowhere"))
     run(off)
