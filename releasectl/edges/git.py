@@ -21,6 +21,7 @@ from releasectl.release_notes import Commit
 
 REMOTE = "origin"
 MAIN = "main"
+ATTEMPTS = 30  # of a commit; fifty writers at once on two processors needed up to 13
 TIMEOUT = 120.0  # seconds for one git command; a clone over a slow line needs most of it
 
 
@@ -88,7 +89,7 @@ class Git:
         ref = f"refs/releasectl/{branch}"
         for attempt in range(5):
             tip = self._tip(branch)
-            if not tip or self._has(tip):
+            if not tip or self._is_part_of(tip, ref):
                 return tip
             try:
                 self.run("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/{branch}:{ref}")
@@ -183,7 +184,7 @@ class Git:
         change: Callable[[str], Mapping[str, bytes | None]],
         *,
         start: str = "",
-        attempts: int = 12,
+        attempts: int = ATTEMPTS,
     ) -> str:
         """Commit to the remote's `branch` by compare-and-swap; the new tip, or the old one if nothing changes.
 
@@ -227,6 +228,13 @@ class Git:
             ) from error
         except FileNotFoundError as error:
             raise GitFailed("running git: it is not on PATH", "Install git.") from error
+
+    def _is_part_of(self, tip: str, ref: str) -> bool:
+        """Was this commit fetched with all that belongs to it? While another process fetches it, it may be here alone.
+
+        A ref moves only once everything is there.
+        """
+        return self._call(["merge-base", "--is-ancestor", tip, ref]).returncode == 0
 
     def _has(self, commit: str) -> bool:
         return self._call(["cat-file", "-e", f"{commit}^{{commit}}"]).returncode == 0
