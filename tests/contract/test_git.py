@@ -119,6 +119,15 @@ def test_two_clones_that_race_lose_no_update(remote: Remote) -> None:
     assert sorted(written) == ["one"] * 4 + ["two"] * 4
 
 
+def test_a_commit_that_another_process_has_half_fetched_is_fetched_whole(remote: Remote, clone: Git) -> None:
+    tip = remote.commit({"deep/file": b"x"})
+    alone = git(remote.bare, "cat-file", "commit", tip) + "\n"
+    assert clone.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=alone.encode()).decode().strip() == tip
+
+    commit = clone.commit("main", "Ours", lambda _tip: {"ours": b"1"})
+    assert clone.list(commit, "deep") == ("deep/file",)
+
+
 def test_a_branch_that_always_moves_is_stale_in_the_end(remote: Remote, clone: Git) -> None:
     moves = iter(range(10))
 
