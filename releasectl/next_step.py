@@ -56,6 +56,7 @@ class Situation:
     admission: Admission
     way_back: WayBack
     now: datetime
+    said_again: bool = False  # main says once more what was refused, by a commit after the refusal
 
     @property
     def last(self) -> Deployment | None:
@@ -80,8 +81,9 @@ def next_step(situation: Situation) -> Step:
         return _unfinished(last, situation.worker)
     if not situation.identity:
         return Step(Action.REST, "it has no program yet; `releasectl bump` pins one")
-    if last is not None and last.phase is Phase.REFUSED and last.identity == situation.identity:
-        return _taken_back(last, situation.way_back)
+    refused = last if last and last.phase is Phase.REFUSED and not situation.said_again else None
+    if refused and refused.identity == situation.identity:
+        return _taken_back(refused, situation.way_back)
     applied = newest_applied(situation.history)
     if applied is None:
         return admitted(situation, "nothing was ever released here")

@@ -95,9 +95,17 @@ def look(environment: str, world: World) -> Standing:
         admission=admit(known, planned=False),
         way_back=_way_back(history, wanted, world),
         now=known.now,
+        said_again=_said_again(history, wanted, world),
     )
     step = next_step(situation)
     return Standing(environment, step, situation, wanted, known, exit_code=_exit_code(step, situation.last))
+
+
+def _said_again(history: tuple[Deployment, ...], wanted: Target, world: World) -> bool:
+    """Was what main names refused, then edited away and back? A rejection that was lifted is no reason any more."""
+    if not history or (history[0].phase, history[0].identity) != (Phase.REFUSED, wanted.identity):
+        return False
+    return bool(world.desired.commits(history[0].commit, wanted.commit, *wanted.files))
 
 
 def _way_back(history: tuple[Deployment, ...], wanted: Target, world: World) -> WayBack:

@@ -183,3 +183,11 @@ def test_a_refused_release_does_not_hide_what_runs() -> None:
     refused, live = deployment(Phase.REFUSED, identity=OTHER), deployment(Phase.LIVE)
 
     assert step(SAME, refused, live).action is Action.REST
+
+
+def test_a_refusal_is_asked_anew_only_when_main_said_it_again() -> None:
+    again = Situation(SAME, (deployment(Phase.REFUSED),), Worker.NONE, Admission(), NO_WAY, START, said_again=True)
+
+    assert next_step(again).action is Action.RELEASE
+    assert next_step(replace(again, admission=Admission((REFUSED,)))).action is Action.REFUSE
+    assert next_step(replace(again, said_again=False)).action is Action.STALL

@@ -10,6 +10,7 @@ from releasectl.pipeline import parse_rejection, rejection_path
 from releasectl.reconcile import Busy, CutOff, Standing, as_json, look, reconcile, rollback_branch
 from releasectl.record import Kind, Phase
 from releasectl.target import read_target
+from releasectl.way_back import rejection
 from tests.twins import BOT, ELSEWHERE, HERE, RUNTIME, Died, Down, Scene, digest, release_file, repository, step
 
 A, B, C = digest("A"), digest("B"), digest("C")
@@ -113,6 +114,21 @@ def test_a_refused_restart_is_taken_back_and_the_environment_rests(live: Scene) 
 
     assert (standing.step.action, live.phases()) == (Action.REST, ["live", "refused"])
     assert standing.target.release.services["web"].restart == ""
+
+
+def test_what_was_refused_may_be_pinned_again_once_its_rejection_is_lifted(live: Scene) -> None:
+    path = rejection_path("staging", "web", B)
+    live.desired.merge({path: rejection(B, "", reason="it leaks", deployment="")})
+    live.pin(B)
+    assert run(live).target.release.services["web"].digest == A
+    live.pin(B)
+    run(live)
+    assert live.phases() == ["live", "refused", "refused"]
+    live.desired.merge({path: None})
+    live.pin(B)
+    run(live)
+
+    assert (live.phases()[3:], live.serves) == (["live"], B)
 
 
 def test_a_refusal_that_no_edit_takes_back_waits_for_a_person(live: Scene) -> None:
