@@ -117,10 +117,12 @@ def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping
         if one.phase is Phase.LIVE:
             restarted = any(release.services[name].restart != pin.restart for name, pin in one.services.items())
             return Kind.RESTART if restarted else one.kind
+    # New settings are a change, whatever they go with; those of today may stay when digests go back.
+    kept = applied[0].settings if applied and _digests(applied[0]) != digests else None
     was_live = any(
         one.phase is Phase.LIVE
         and (_digests(one), one.program) == (digests, release.program)
-        and settings in (one.settings, applied[0].settings)  # new settings are a change, whatever they go with
+        and settings in (one.settings, kept)
         for one in applied
     )
     rejected = any(rejection.digest in digests.values() for rejection in rejections.values())

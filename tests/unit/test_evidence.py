@@ -69,6 +69,10 @@ KINDS = [
         "what was live, with the settings of today", wanted({"web": A}, settings=MORE),
         [deployment(Phase.LIVE, wanted({"web": B}, settings=MORE)), LIVE_A], Kind.ROLLBACK,
     ),
+    (
+        "a restart of settings that were never proven", wanted({"web": A}, settings=MORE, restart=LATER),
+        [deployment(Phase.ERRORED, wanted({"web": A}, settings=MORE)), LIVE_A], Kind.CHANGE,
+    ),
     ("a restart", wanted({"web": A}, restart=LATER), [LIVE_A], Kind.RESTART),
     (
         "a restart after one that broke", wanted({"web": A}, restart=LATER),
