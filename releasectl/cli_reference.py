@@ -33,7 +33,7 @@ Data goes to standard output, progress to standard error. With `--json` a comman
 | 4 | waiting: asked again later, it may go on |
 | 130 | interrupted |
 
-For several environments at once (`reconcile --all`) it is the worst of them: 3 before 1 before 4 before 0.
+For several environments at once (`reconcile --all`) it is the worst of them: 3 before 2 before 1 before 4 before 0.
 """
 
 

@@ -19,14 +19,15 @@ from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
 from releasectl.pipeline import Rejection
 from releasectl.proposals import PROGRAM, Build, NothingLive, Proposal
-from releasectl.record import Deployment
+from releasectl.record import Deployment, Phase
 from releasectl.target import Target, release_path, settings_path
 from releasectl.world import World
 
 if TYPE_CHECKING:
     from releasectl.edges.git import Git
 
-WORST_FIRST = (3, 2, 1, 4, 0)
+WAITING = 4
+WORST_FIRST = (3, 2, 1, WAITING, 0)
 
 
 class NotThere(ControllerError):
@@ -68,12 +69,21 @@ def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: boo
     if as_json:
         print_json(loop.as_json(standing))
     elif standing.deployment:
-        click.echo(report.deployment(standing.deployment))
+        if standing.exit_code == WAITING:
+            click.echo(f"{environment} waits: {standing.step.reason}")
+        click.echo("\n".join(report.deployment(one) for one in _worth_telling(standing)))
         following = "explain" if standing.exit_code else "status"
         say(f"Next: releasectl {following} {environment}")
     else:
         click.echo(f"{environment}: {standing.step.reason}")
     raise click.exceptions.Exit(standing.exit_code)
+
+
+def _worth_telling(standing: loop.Standing) -> list[Deployment]:
+    """The newest deployment; after a rollback of this pass first the one that was taken back, with its findings."""
+    newest, *earlier = standing.situation.history[:2]
+    failed = [one for one in earlier if standing.exit_code == 1 and newest.phase is Phase.LIVE]
+    return [*failed, newest]
 
 
 def _reconcile_all(*, wait: bool, as_json: bool) -> None:

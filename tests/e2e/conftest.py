@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from sandbox import place
@@ -57,7 +58,28 @@ class Story(Hand):
 
     def everything(self) -> dict[str, Any]:
         """All that a command could have changed: refs of the remote, the Pulumi state, the running services."""
-        return self.everything_but_services() | {"runs": self.status()["services"]}
+        return self.everything_but_services() | {"runs": self.runs()}
+
+    def runs(self) -> dict[str, str]:
+        """What App Runner itself says it runs: the image of each service."""
+        client = self.client("apprunner")
+        arns = [each["ServiceArn"] for each in client.list_services()["ServiceSummaryList"]]
+        services = [client.describe_service(ServiceArn=arn)["Service"] for arn in arns]
+        return {
+            each["ServiceName"]: each["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"] for each in services
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the sandbox's AWS."""
+        given = self.sandbox.variables
+        arguments: dict[str, Any] = {
+            "service_name": service,
+            "endpoint_url": given.get(f"AWS_ENDPOINT_URL_{service.upper()}", given["AWS_ENDPOINT_URL"]),
+            "region_name": given["AWS_REGION"],
+            "aws_access_key_id": given["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": given["AWS_SECRET_ACCESS_KEY"],
+        }
+        return boto3.client(**arguments)
 
 
 @pytest.fixture(scope="module")

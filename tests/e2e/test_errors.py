@@ -48,19 +48,20 @@ def test_a_digest_that_no_registry_has_is_not_bumped(story: Story) -> None:
 
 
 def test_a_digest_that_no_registry_has_is_refused_when_a_person_pins_it(story: Story) -> None:
-    original = story.read("releases/staging.yaml")
     before = story.everything()
+    original = story.read("releases/staging.yaml")
     story.commit({"releases/staging.yaml": with_digest(story, DIGEST)})
 
     said = story.releasectl("reconcile", "staging")
 
+    after = story.everything()
     assert said.code == 1
     assert "digest-readable" in story.last()["findings"][0]["rule"]
     assert f"no image {DIGEST}" in said.out
     assert "Push the image" in said.out
-    after = story.everything()
-    assert (after["state"], after["runs"]["web"]["runs"]) == (before["state"], before["runs"]["web"]["runs"])
-    story.commit({"releases/staging.yaml": original})
+    assert (after["state"], after["runs"]) == (before["state"], before["runs"])
+    if story.read("releases/staging.yaml") != original:
+        story.commit({"releases/staging.yaml": original})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """A bad release takes itself back, once, and only where its own proof failed."""
 
-import boto3
-
 from tests.e2e.conftest import Story
 
 BROKEN = {"WEB_FAIL": "health"}
@@ -46,14 +44,7 @@ def test_a_release_of_program_and_digest_that_fails_goes_back_whole_and_rejects_
 
 
 def test_an_alarm_that_was_red_before_does_not_condemn_a_release(story: Story) -> None:
-    variables = story.sandbox.variables
-    cloudwatch = boto3.client(
-        "cloudwatch",
-        endpoint_url=variables["AWS_ENDPOINT_URL"],
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    cloudwatch = story.client("cloudwatch")
     alarm = story.last()["outputs"]["services"]["web"]["alarms"][0]
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="red before")
 

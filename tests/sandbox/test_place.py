@@ -96,6 +96,12 @@ def test_the_demo_names_every_step_and_leaves_nothing_behind(tmp_path: Path) -> 
         "staging-bumped",
         "staging-released",
         "nothing-to-do",
+        "production-previewed",
+        "production-released",
+        "program-promoted",
+        "bad-release-rolled-back",
+        "rejected-digest-refused",
+        "hold-respected",
     ]
     assert all(step["ok"] is True and step["seconds"] >= 0 for step in steps)
     assert list(tmp_path.iterdir()) == []
