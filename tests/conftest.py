@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 GUARDED = {"unit", "properties"}
+FIRST = ("tests/e2e", "tests/docs", "tests/sandbox/test_place", "tests/contract")
 _watch = {"on": False}
 
 
@@ -40,3 +41,8 @@ def _no_outside(
     _watch["on"] = True
     yield
     _watch["on"] = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: the files are dealt out to two workers, and a long last one would leave one idle."""
+    items.sort(key=lambda item: next((place for place, path in enumerate(FIRST) if path in item.nodeid), len(FIRST)))

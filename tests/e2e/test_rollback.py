@@ -1,5 +1,7 @@
 """A bad release takes itself back, once, and only where its own proof failed."""
 
+import json
+
 from tests.e2e.conftest import Story
 
 BROKEN = {"WEB_FAIL": "health"}
@@ -22,11 +24,38 @@ def test_a_first_release_that_fails_pages_and_changes_nothing(story: Story) -> N
 def test_the_next_good_release_mends_it(story: Story) -> None:
     good = story.release_new("1.0.0")
 
+    before = story.everything()
+    again = story.releasectl("reconcile", "staging", "--json")
+
     assert story.service()["runs"] == good
+    assert (again.code, again.json["action"]) == (0, "rest"), "a second pass changes nothing"
+    assert story.everything() == before
+
+
+def test_a_silent_rollback_is_recorded_as_failed_with_what_still_serves_and_the_last_log_lines(story: Story) -> None:
+    good = story.service()["runs"]
+    bad = story.build_new("1.0.1", **BROKEN)
+    assert story.bump(bad).code == 0
+
+    said = story.releasectl("reconcile", "staging")
+
+    back, failed = story.history(count=2)
+    folder = story.sandbox.clone / ".git" / "releasectl" / "staging" / failed["id"]
+    assert json.loads((folder / "up.json").read_text())["ok"] is True, "the engine itself saw nothing wrong"
+    assert said.code == 1
+    assert [moment["phase"] for moment in failed["phases"]] == ["applying", "verifying", "failed"]
+    assert failed["serving"] == {"web": good}
+    assert "ROLLBACK_SUCCEEDED" in failed["phases"][-1]["message"]
+    assert f"{good} still serves" in failed["phases"][-1]["message"]
+    assert "WEB_FAIL" in "".join(failed["log"]["web"]) or "503" in "".join(failed["log"]["web"])
+    assert (back["kind"], back["serving"]) == ("rollback", {"web": good}), "and it takes itself back"
+    assert story.service()["runs"] == good
+    assert list(story.files("releases/rejected")) == [f"staging-web-{bad.digest[7:19]}.yaml"]
 
 
 def test_a_release_of_program_and_digest_that_fails_goes_back_whole_and_rejects_nothing(story: Story) -> None:
-    good, program = story.service()["runs"], story.last()["program"]
+    good = story.release_new("1.0.2")  # something new got live since the last time: it may be taken back again
+    program = story.last()["program"]
     changed = story.read("stacks/own.py") + b"\n# The program has changed.\n"
     story.commit({"stacks/own.py": changed}, "Another program")
     bad = story.build_new("1.1.0", **BROKEN)
@@ -39,7 +68,7 @@ def test_a_release_of_program_and_digest_that_fails_goes_back_whole_and_rejects_
     pinned = story.read("releases/staging.yaml")
     assert good.encode() in pinned
     assert program.encode() in pinned
-    assert story.files("releases/rejected") == {}
+    assert not any(bad.digest in text for text in story.files("releases/rejected").values())
     assert (story.last()["kind"], story.last()["program"]) == ("rollback", program)
 
 
@@ -67,7 +96,7 @@ def test_a_probe_that_reaches_nothing_is_unknown_and_takes_nothing_back(story: S
     assert story.last()["phases"][-1]["phase"] == "errored"
     assert story.last()["health"] == {"web": "unknown"}
     assert story.head == main
-    assert story.files("releases/rejected") == {}
+    assert not any(built.digest in text for text in story.files("releases/rejected").values())
     assert story.releasectl("reconcile", "staging", "--retry").code == 0, "asked again, it is proven"
 
 
