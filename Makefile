@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test test-core format schemas clean
+.PHONY: help demo setup check test nightly test-core format schemas clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ check: setup ## Formatting, lint, types, imports, generated files
 
 test: setup ## Everything that is tested, in a few minutes
 	@$(RUN)/pytest --numprocesses 2 --dist loadfile
+
+nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length
+	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties
 
 test-core: setup ## The pure core alone, in seconds
 	@$(RUN)/pytest tests/unit

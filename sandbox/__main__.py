@@ -57,7 +57,8 @@ def env(state: Path) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each step.")
 @click.option("--keep", type=click.Path(path_type=Path), default=None, help="Leave the sandbox running in this folder.")
-def demo(as_json: bool, keep: Path | None) -> None:
+@click.option("--until", default="", help="End after this step.")
+def demo(as_json: bool, keep: Path | None, until: str) -> None:
     """Play the main job in a sandbox of its own; exit 0 only if every step held."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sandbox-") as scratch:
@@ -72,6 +73,8 @@ def demo(as_json: bool, keep: Path | None) -> None:
             held = _tell(first, as_json)
             for step in story.play(made[0]) if held else ():
                 held = _tell(step, as_json) and held
+                if step.step == until:
+                    break
         finally:
             if made and not keep:
                 place.down(made[0])
