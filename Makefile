@@ -44,7 +44,7 @@ nightly: setup ## What takes longer: the whole demo as a test, the loop's machin
 	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties
 
 test-core: setup ## The pure core alone, in seconds
-	@$(RUN)/pytest tests/unit
+	@$(RUN)/pytest --numprocesses 2 -p no:anyio -p no:cacheprovider tests/unit
 
 format: setup ## Format and mend what can be mended
 	@$(RUN)/ruff format --quiet .
