@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from releasectl.errors import ControllerError, Retry
+from sandbox.process import find_uv
 from sandbox.registry import Registry, digest_of
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -171,22 +171,13 @@ def _layer(files: Mapping[str, bytes]) -> bytes:
 
 def _uv(*arguments: str) -> str:
     """What `uv` prints, started without a shell. Raises CannotBuild with its last words."""
-    done = subprocess.run([_find_uv(), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([find_uv(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotBuild(
             f"building the service with `uv {arguments[0]}`: {done.stderr.strip()}",
             "Check the folder, uv.lock and the connection to the package index, then build again.",
         )
     return done.stdout
-
-
-def _find_uv() -> str:
-    root = Path(__file__).resolve().parents[1]
-    places = (Path(sys.executable).parent, root / ".tools" / "uv" / "bin")
-    found = shutil.which("uv", path=os.pathsep.join(map(str, places))) or shutil.which("uv")
-    if not found:
-        raise CannotBuild("looking for uv: it is not in .tools/uv nor on PATH", "Run `make setup`.")
-    return found
 
 
 def _descriptor(media_type: str, blob: bytes) -> dict[str, object]:

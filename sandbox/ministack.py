@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.process import LOOPBACK, Running, SandboxBroken, free_port
+from sandbox.process import LOOPBACK, Running, SandboxBroken, find_uv, free_port
 from sandbox.process import start as start_process
 
 PINS = Path(__file__).with_name("ministack.txt")
@@ -54,7 +54,7 @@ def prepare() -> Path:
 
 def _make(environment: Path) -> None:
     print("sandbox: preparing ministack, once for this machine", file=sys.stderr)
-    uv = _uv()
+    uv = find_uv()
     fresh = environment.with_name(f"{environment.name}.{os.getpid()}")
     # Two sandboxes may start at once: each builds its own folder, the first rename wins.
     for argv in (
@@ -75,14 +75,6 @@ def _make(environment: Path) -> None:
         fresh.rename(environment)
     except OSError:
         shutil.rmtree(fresh)
-
-
-def _uv() -> str:
-    root = Path(__file__).resolve().parent.parent
-    found = shutil.which("uv", path=str(root / ".tools" / "uv" / "bin")) or shutil.which("uv")
-    if not found:
-        raise SandboxBroken("looking for uv: it is not in .tools/uv nor on PATH", "Run `make setup`.")
-    return found
 
 
 def _answers(endpoint: str, _said: Path) -> Mapping[str, object] | None:

@@ -8,9 +8,11 @@ Never a shell, never a port that is not on loopback.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,6 +69,16 @@ def free_port(wanted: int = 0) -> int:
                 "Choose another port, or leave it out and a free one is taken.",
             ) from error
         return int(probe.getsockname()[1])
+
+
+def find_uv() -> str:
+    """The uv beside this Python, of `make setup`, or on PATH. Raises SandboxBroken."""
+    root = Path(__file__).resolve().parent.parent
+    places = (Path(sys.executable).parent, root / ".tools" / "uv" / "bin")
+    found = shutil.which("uv", path=os.pathsep.join(map(str, places))) or shutil.which("uv")
+    if not found:
+        raise SandboxBroken("looking for uv: it is not in .tools/uv nor on PATH", "Run `make setup`.")
+    return found
 
 
 def start(
