@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import boto3
+
 from releasectl.edges import aws
 from releasectl.errors import ControllerError
 from releasectl.locks import Lock
@@ -87,10 +89,17 @@ def _in_bucket(url: str, below: str) -> Iterator[Lock]:
 
 
 def _s3(query: str) -> Any:
-    """As the engine's own URL says: region, endpoint, path style, profile."""
+    """As the backend's URL says: region, endpoint (with or without a scheme), profile.
+
+    https://www.pulumi.com/docs/iac/concepts/state-and-backends/#aws-s3
+    """
     asked = {key: values[-1] for key, values in parse_qs(query).items()}
-    session = aws.session(asked.get("region", ""))
-    return session.client("s3", endpoint_url=asked.get("endpoint"), config=aws.CONFIG)
+    endpoint = asked.get("endpoint")
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{'http' if asked.get('disableSSL') == 'true' else 'https'}://{endpoint}"
+    profile = asked.get("profile")
+    session = boto3.Session(profile_name=profile) if profile else aws.session(asked.get("region", ""))
+    return session.client("s3", endpoint_url=endpoint, region_name=asked.get("region"), config=aws.CONFIG)
 
 
 def _lock(where: str, raw: bytes, written: datetime) -> Lock:

@@ -84,14 +84,6 @@ def work_folders(story: Story, environment: str) -> list[Path]:
     return sorted((story.sandbox.clone / ".git/releasectl" / environment).glob("*"))
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; a test that waits in vain says so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
-
-
 def processes() -> Iterator[tuple[int, str]]:
     """Every process with its command line."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):

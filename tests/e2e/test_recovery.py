@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from releasectl.edges.engine import find
+from tests.contract.waiting import until
 from tests.e2e.conftest import Story
-from tests.e2e.killing import PATIENCE, SERVICE, applied, intended, processes, reconciling, stepped, until
+from tests.e2e.killing import PATIENCE, SERVICE, applied, intended, processes, reconciling, stepped
 
 RUNTIME = SERVICE.partition("::")[0]
 # A person's own `pulumi up`, in a process that waits inside its program while the real engine holds the lock.
