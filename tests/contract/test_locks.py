@@ -147,6 +147,22 @@ def test_a_damaged_lock_is_there_and_names_nobody(backend: str, raw: bytes) -> N
     assert Locks().held(backend, PROJECT, "staging") == ()
 
 
+def test_attributes_that_a_killed_engine_left_empty_are_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    folder = tmp_path / ".pulumi/stacks" / PROJECT
+    folder.mkdir(parents=True)
+    names = ("staging.json", "staging.json.attrs", "staging.json.bak.attrs", "production.json.attrs")
+    for name in names:
+        (folder / name).write_bytes(b"")
+    (folder / "staging.json.bak.attrs").write_bytes(b"{}")
+
+    assert Locks().mend(tmp_path.as_uri(), PROJECT, "staging") == ("staging.json.attrs",)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(set(names) - {"staging.json.attrs"})
+    assert Locks().mend("s3://bucket", PROJECT, "staging") == ()
+
+
 def test_a_pid_that_somebody_else_has_by_now_is_no_engine() -> None:
     ours = Lock("file:///nowhere", "ann", socket.gethostname(), os.getpid(), datetime.now(UTC))
 
