@@ -48,6 +48,19 @@ class ControllerError(Exception):
         return {"error": type(self).__name__, "message": self.message, "remedy": self.remedy}
 
 
+class Stale(ControllerError):
+    """Others wrote to the branch each time we tried to: the world moved, nothing was written."""
+
+    retry = Retry.AT_ONCE
+
+
+class UnknownCommit(ControllerError):
+    """A commit that should be on main is not to be found: it never was, or main was rewritten."""
+
+    exit_code = 2
+    retry = Retry.AFTER_CHANGE
+
+
 class InvalidFile(ControllerError):
     """A file breaks its format. `findings` holds everything that is wrong with it, not only the first."""
 

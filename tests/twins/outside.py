@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releasectl import record
-from releasectl.edges.git import Stale
-from releasectl.errors import ControllerError
+from releasectl.errors import ControllerError, Stale
 from releasectl.image_facts import ImageFacts
 from releasectl.record import Deployment, Moment
 from tests.twins.project import REGION, START, Down, Fault
@@ -37,7 +36,7 @@ class Records:
 
     def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
         line = record.next_line(moment, **facts)
-        self._write(deployment.path, self.files.get(deployment.path, record.first_line(deployment)) + line)
+        self._write(deployment.path, record.grown(deployment, self.files.get(deployment.path), line))
         return record.read(deployment.path, record.first_line(deployment) + line)
 
     def next_write_is_lost(self, *, after: int = 0) -> None:
