@@ -68,7 +68,8 @@ def again(call: Callable[[], T], *, first: float = 0.5, longest: float = 10.0) -
         return retrying(call)
     except ForNow as last:
         since = time.monotonic() - failures[0]
-        tried = f"{last.error.message} (asked {len(failures)} times in {since:.0f} s)"
+        times = f"{len(failures)} times in {since:.0f} s" if len(failures) > 1 else "once"
+        tried = f"{last.error.message} (asked {times})"
         raise type(last.error)(tried, last.error.remedy) from last
 
 

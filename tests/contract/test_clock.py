@@ -6,7 +6,6 @@ from datetime import UTC, timedelta
 import pytest
 
 from releasectl.edges import clock as real
-from releasectl.record import Holder
 from releasectl.world import Clock
 from tests.twins import Clock as Twin
 
@@ -38,9 +37,8 @@ def test_a_holder_is_this_process_on_this_boot_of_this_host() -> None:
     assert holder == real.holder({})
 
 
-def test_a_holder_in_ci_names_its_run() -> None:
+@pytest.mark.parametrize(("attempt", "ending"), [({"GITHUB_RUN_ATTEMPT": "2"}, "/attempts/2"), ({}, "")])
+def test_a_holder_in_ci_names_its_run_and_its_attempt(attempt: dict[str, str], ending: str) -> None:
     variables = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
 
-    assert real.holder(variables) == Holder(
-        real.holder({}).host, real.holder({}).boot, os.getpid(), "https://github.com/a/b/actions/runs/7"
-    )
+    assert real.holder(variables | attempt).run == f"https://github.com/a/b/actions/runs/7{ending}"
