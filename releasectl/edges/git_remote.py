@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from releasectl.edges.again import ForNow, again, patience
-from releasectl.edges.git_process import GitFailed, GitProcess, GitTimedOut
+from releasectl.edges.git_process import TIMEOUT, GitFailed, GitProcess, GitTimedOut
 from releasectl.errors import ControllerError, Retry, Stale, UnknownCommit
 
 REMOTE = "origin"
@@ -32,9 +32,10 @@ _MOVED = (
     *("! [rejected]", "cannot lock ref", "failed to update ref", "atomic transaction failed", "incorrect old value"),
     *("shallow.lock", "shallow file has changed", "reference already exists"),
 )
+_FINAL = ("returned error: 4",)  # any other; it often ends in a hang-up, too
 _UNREACHABLE = (
     *("Could not resolve", "Failed to connect", "onnection refused", "onnection reset", "timed out", "Timeout"),
-    *("early EOF", "hung up unexpectedly", "unexpected disconnect", "RPC failed", "Empty reply from server"),
+    *("early EOF", "hung up unexpectedly", "unexpected disconnect", "RPC failed; curl", "Empty reply from server"),
     *("Operation too slow", "returned error: 5", "Internal Server Error", "SSL_ERROR_SYSCALL", "SSL_read"),
     *("unexpected eof", "gnutls_handshake", "GnuTLS recv", "Network is unreachable", "No route to host"),
     *("kex_exchange_identification", "Connection closed by", "Broken pipe", "Recv failure", "Send failure"),
@@ -89,9 +90,9 @@ class Remote:
 
     def _ask(self, *arguments: str) -> bytes:
         # A line that stands still is a line that is cut; git itself would wait for ever.
-        impatient = {"GIT_HTTP_LOW_SPEED_LIMIT": "1000", "GIT_HTTP_LOW_SPEED_TIME": f"{max(1.0, patience() / 2):.0f}"}
+        impatient = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": f"{max(1.0, patience()):.0f}"}
         try:
-            return self.git.run(*arguments, environment=impatient, timeout=2 * patience())
+            return self.git.run(*arguments, environment=impatient, timeout=max(TIMEOUT, 2 * patience()))
         except GitTimedOut as error:
             raise ForNow(RemoteUnreachable(*self._words(error.message, _AWAY))) from error
         except GitFailed as error:
@@ -121,7 +122,7 @@ class Remote:
             raise ForNow(RemoteThrottled(*self._words(cause, _LATER))) from error
         if has(_MOVED):
             raise ForNow(Stale(*self._words(cause, "Run the same command again."))) from error
-        if has(_UNREACHABLE):
+        if has(_UNREACHABLE) and not has(_FINAL):
             raise ForNow(RemoteUnreachable(*self._words(cause, _AWAY))) from error
         raise GitFailed(*self._words(cause, error.remedy)) from error
 
