@@ -123,11 +123,12 @@ class Git:
         who, subject, action = (*found.split("\0"), "", "")[:3]
         return who, subject, action
 
-    def shrunk(self, older: str, newer: str) -> tuple[str, ...]:
-        """Files of `older` that have lost or changed a line in `newer`."""
-        raw = self.run("diff", "--numstat", "--no-renames", "-z", older, newer).decode()
+    def shrunk(self, older: str, newer: str, pattern: str) -> tuple[str, ...]:
+        """Files that match `pattern` and do not begin in `newer` with all the bytes that they had in `older`."""
+        raw = self.run("diff", "--numstat", "--no-renames", "-z", older, newer, "--", pattern).decode()
         counts = (entry.split("\t", 2) for entry in raw.split("\0") if entry)
-        return tuple(path for _added, gone, path in counts if gone != "0")
+        suspects = [path for _added, gone, path in counts if gone != "0"]
+        return tuple(p for p in suspects if not (self.read(newer, p) or b"").startswith(self.read(older, p) or b""))
 
     def commits(self, older: str, newer: str, *paths: str) -> tuple[Commit, ...]:
         """What `newer` has and `older` has not, newest first, as far as it changed one of `paths`.

@@ -72,7 +72,9 @@ class RecordBranch:
             along[:] = [KEPT] if whole else []  # what another environment lost must stay to be found
             return tip
 
-        self.git.commit(BRANCH, lambda: _message(deployment), change, fetch=fetch, along=along)
+        commit = self.git.commit(BRANCH, lambda: _message(deployment), change, fetch=fetch, along=along)
+        if along:
+            self.git.keep(KEPT, commit)
 
     def _look(self, environment: str) -> tuple[str, bool]:
         """The branch's tip, once it is certain that it goes on from what was there; and is all of it whole?
@@ -82,12 +84,14 @@ class RecordBranch:
         seen = self.git.ref(KEPT)  # before asking: another process of ours may read on meanwhile
         tip, kept = self.git.fetch_refs(f"refs/heads/{BRANCH}", KEPT)
         shrunk: set[str] = set()
-        for before in {seen, kept} - {"", tip}:
+        for before in dict.fromkeys((kept, seen)):  # the remote's first: usually the newer one
+            if before in ("", tip):
+                continue
             if not tip or not self.git.is_ancestor(before, tip):
                 if self.git.fetch(BRANCH) != tip:  # it moved between two answers of the remote
                     return self._look(environment)
                 raise _rewritten(before, tip)
-            lost = self.git.shrunk(before, tip)
+            lost = self.git.shrunk(before, tip, "*.jsonl")
             shrunk.update(lost)
             mine = [path for path in lost if path.startswith(f"{environment}/")]
             if mine:
