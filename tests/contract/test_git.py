@@ -1,5 +1,6 @@
 """The git edge on real repositories: commits that never lose an update, and every way in which a remote says no."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -133,6 +134,21 @@ def test_a_commit_that_another_process_has_half_fetched_is_fetched_whole(remote:
     assert clone.list(commit, "deep") == ("deep/file",)
 
 
+def test_a_program_that_another_process_has_half_fetched_is_brought_whole(
+    remote: Remote, clone: Git, tmp_path: Path
+) -> None:
+    program = remote.commit({"stacks/deep.py": b"x"})
+    tip = remote.commit({PATH: b"two\n"})
+    for commit in (program, tip):
+        alone = git(remote.bare, "cat-file", "commit", commit) + "\n"
+        clone.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=alone.encode())
+
+    assert clone.is_ancestor(program, tip)
+    clone.export(program, tmp_path / "out")
+    assert (tmp_path / "out/stacks/deep.py").read_bytes() == b"x"
+    assert clone.read(tip, "stacks/deep.py") == b"x"
+
+
 def test_a_branch_that_always_moves_is_stale_in_the_end(
     remote: Remote, clone: Git, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +277,59 @@ def test_who_changed_a_file_is_the_same_in_a_shallow_clone(remote: Remote, optio
     clone = remote.clone("late", *options)
 
     assert clone.why(clone.fetch(), PATH) == ("Bo", "Pin two", "")
+
+
+def test_a_file_of_an_old_commit_is_read_in_a_shallow_clone(remote: Remote) -> None:
+    old = remote.tip()
+    remote.commit({PATH: b"two\n"})
+    clone = remote.clone("late", "--depth", "1")
+
+    assert clone.read(old, PATH) == b"one\n"
+    with pytest.raises(UnknownCommit):
+        clone.read("e" * 40, PATH)
+
+
+def one_more(number: int, _tip: str) -> dict[str, bytes | None]:
+    return {f"{number}": b""}
+
+
+def test_a_branch_that_was_fetched_without_its_history_gets_it_when_it_is_asked_for(remote: Remote) -> None:
+    first = remote.tip()
+    writer = remote.clone("writer")
+    commits = [writer.commit("deployments", "Write", functools.partial(one_more, number)) for number in range(4)]
+    clone = remote.clone("late", "--depth", "1")
+    git(
+        clone.root, "fetch", "--quiet", "--depth", "1", "origin", "deployments:refs/releasectl/origin/heads/deployments"
+    )
+    last = remote.commit({PATH: b"two\n"})
+
+    assert clone.fetch("deployments") == commits[-1]
+    assert clone.is_ancestor(commits[0], commits[-1])
+    assert not clone.is_ancestor(commits[-1], commits[0])
+    assert clone.is_ancestor(first, last)
+    assert clone.newest_commit(commits[-1], "0") == commits[0]
+
+
+# ---- main was rewritten ----
+
+
+def test_a_rewritten_main_is_followed_and_what_it_lost_is_known_as_long_as_somebody_has_it(
+    remote: Remote, clone: Git
+) -> None:
+    base, lost = remote.tip(), remote.commit({PATH: b"lost\n"}, subject="Lost")
+    assert clone.fetch() == lost
+    git(remote.folder / "bo", "reset", "--quiet", "--hard", base)
+    new = git(remote.folder / "bo", "commit-tree", "-p", base, "-m", "New", f"{base}^{{tree}}")
+    git(remote.folder / "bo", "push", "--quiet", "--force", "origin", f"{new}:main")
+    git(remote.bare, "gc", "--quiet", "--prune=now")
+    fresh = remote.clone("fresh")
+
+    assert clone.fetch() == fresh.fetch() == new
+    assert not clone.is_ancestor(lost, new)
+    assert [each.subject for each in clone.commits(new, lost)] == ["Lost"]
+    for ask in (lambda: fresh.is_ancestor(lost, new), lambda: fresh.commits(lost, new), lambda: fresh.read(lost, PATH)):
+        with pytest.raises(UnknownCommit, match=lost):
+            ask()
 
 
 # ---- around us ----
