@@ -202,7 +202,7 @@ class Git:
             self._git.call("update-ref", name, commit)
 
     def run(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        """Standard output of one git command, which asks nobody outside. Raises GitFailed, GitTimedOut."""
+        """Standard output of one git command, which asks nobody outside. Raises GitFailed."""
         return self._git.run(*arguments, stdin=stdin, environment=environment)
 
     @cached_property

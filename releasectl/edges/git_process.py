@@ -28,12 +28,6 @@ class GitFailed(ControllerError):
     retry = Retry.BACKOFF
 
 
-class GitTimedOut(ControllerError):
-    """A git command did not end in time."""
-
-    retry = Retry.BACKOFF
-
-
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables for git."""
     clean = {name: value for name, value in environment.items() if not name.startswith("GIT_") or name in _KEPT}
@@ -54,7 +48,7 @@ class GitProcess:
         environment: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
     ) -> bytes:
-        """Standard output of one git command. Raises GitFailed, GitTimedOut."""
+        """Standard output of one git command. Raises GitFailed."""
         done = self.call(*arguments, stdin=stdin, environment=environment, timeout=timeout)
         if done.returncode:
             cause = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
@@ -68,14 +62,14 @@ class GitProcess:
         environment: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
     ) -> subprocess.CompletedProcess[bytes]:
-        """One git command, however it ends. Raises GitTimedOut, and GitFailed when there is no git."""
+        """One git command, however it ends. Raises GitFailed when it does not, or when there is no git."""
         try:
             return subprocess.run(
                 ["git", "-C", str(self.root), *arguments], input=stdin, capture_output=True,
                 env={**self.environment, **(environment or {})}, timeout=timeout, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
-            raise GitTimedOut(
+            raise GitFailed(
                 f"running `git {arguments[0]}`: no answer within {timeout:.0f} s", "Run the same command again."
             ) from error
         except FileNotFoundError as error:

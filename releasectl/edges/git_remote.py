@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from releasectl.edges.again import ForNow, again, patience
-from releasectl.edges.git_process import TIMEOUT, GitFailed, GitProcess, GitTimedOut
+from releasectl.edges.git_process import TIMEOUT, GitFailed, GitProcess
 from releasectl.errors import ControllerError, Retry, Stale, UnknownCommit
 
 REMOTE = "origin"
@@ -34,6 +34,7 @@ _MOVED = (
 )
 _FINAL = ("returned error: 4",)  # any other; it often ends in a hang-up, too
 _UNREACHABLE = (
+    "no answer within",  # our own words
     *("Could not resolve", "Failed to connect", "onnection refused", "onnection reset", "timed out", "Timeout"),
     *("early EOF", "hung up unexpectedly", "unexpected disconnect", "RPC failed; curl", "Empty reply from server"),
     *("Operation too slow", "returned error: 5", "Internal Server Error", "SSL_ERROR_SYSCALL", "SSL_read"),
@@ -93,8 +94,6 @@ class Remote:
         impatient = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": f"{max(1.0, patience()):.0f}"}
         try:
             return self.git.run(*arguments, environment=impatient, timeout=max(TIMEOUT, 2 * patience()))
-        except GitTimedOut as error:
-            raise ForNow(RemoteUnreachable(*self._words(error.message, _AWAY))) from error
         except GitFailed as error:
             self._say(error)
 

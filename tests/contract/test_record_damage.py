@@ -159,6 +159,19 @@ def test_what_was_written_is_never_collected_as_garbage(remote: Remote, written:
     assert git(remote.bare, "show", f"{written}:{SECOND.path}")
 
 
+def test_a_branch_that_moves_while_the_remote_answers_is_not_called_rewritten(
+    remote: Remote, writer: RecordBranch, written: str
+) -> None:
+    # A remote names its refs one after the other: here the branch as it was, then what is kept as it is by now.
+    git(remote.bare, "update-ref", f"refs/heads/{BRANCH}", f"{written}~1")
+    late, slow = remote.clone("late"), remote.folder / "slow"
+    slow.write_text(f'#!/bin/sh\ngit-upload-pack "$@"\ngit -C {remote.bare} update-ref refs/heads/{BRANCH} {written}\n')
+    slow.chmod(0o755)
+    git(late.root, "config", "remote.origin.uploadpack", str(slow))
+
+    assert everything(RecordBranch(late)) == ALL == everything(writer)
+
+
 # ---- shortened by a commit on top ----
 
 
