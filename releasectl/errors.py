@@ -63,6 +63,13 @@ class UnknownCommit(ControllerError):
     retry = Retry.AFTER_CHANGE
 
 
+class Interrupted(ControllerError):
+    """A person or a runner stopped us by a signal; what was done is on record."""
+
+    exit_code = 130
+    retry = Retry.BACKOFF
+
+
 class InvalidFile(ControllerError):
     """A file breaks its format. `findings` holds everything that is wrong with it, not only the first."""
 

@@ -52,8 +52,11 @@ class RecordBranch:
 
         self._write(deployment, change)
 
-    def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
-        """A further line. `facts` are fields of Deployment; the deployment with all of it comes back."""
+    def add(self, deployment: Deployment, moment: Moment | None, **facts: object) -> Deployment:
+        """A further line. `facts` are fields of Deployment; the deployment with all of it comes back.
+
+        Raises Stale when another controller wrote a phase of it that `deployment` does not know.
+        """
         line = record.next_line(moment, **facts)
         grown = record.read(deployment.path, record.first_line(deployment) + line)
 
