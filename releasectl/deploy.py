@@ -6,15 +6,16 @@ is written an error changes nothing; after it, every end is recorded or left so 
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from releasectl import apply, evidence, plan, report, target, verify
 from releasectl.admission import Evidence, admit
+from releasectl.drift import NoRepair, Refreshed
 from releasectl.errors import ControllerError, Finding, Retry
 from releasectl.evidence import Copy
 from releasectl.next_step import ATTEMPTS
@@ -29,6 +30,18 @@ from releasectl.world import Session, World
 KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for a drift fix, and why."""
+
+    by: str
+    reason: str
+
+
+# What a refresh found -> who takes it back and why; raises to leave it.
+Mending = Callable[[Refreshed], Asked]
+
+
 class ProgramNotOnMain(ControllerError):
     """A release pins a program that nobody merged."""
 
@@ -40,16 +53,23 @@ def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
     """What `wanted` would change; changes nothing. Raises what the engine, git and AWS raise."""
     check_program(wanted, world)
     prepare(wanted, world, folder)
-    with _open(wanted, world, folder, "preview") as session:
+    with opened(wanted, world, folder, "preview") as session:
         return session.preview()
 
 
 def release(
-    wanted: Target, world: World, *, history: tuple[Deployment, ...], early: Evidence, attempt: int
+    wanted: Target,
+    world: World,
+    *,
+    history: tuple[Deployment, ...],
+    early: Evidence,
+    attempt: int,
+    mending: Mending | None = None,
 ) -> Deployment:
     """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed.
 
-    `history` is the environment's, newest first; `early` the evidence that needed no plan.
+    `history` is the environment's, newest first; `early` the evidence that needed no plan; `mending` is for a new
+    drift fix: its reason is what it finds.
     """
     check_program(wanted, world)
     last = history[0] if history else None
@@ -59,8 +79,8 @@ def release(
     world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
     _forget_old(folder.parent)
     prepare(wanted, world, folder)
-    with _open(wanted, world, folder, identifier) as session:
-        planned = session.preview()
+    with opened(wanted, world, folder, identifier) as session:
+        planned, asked = _planned(session, early.kind, last, mending)
         outputs = read_outputs(planned.outputs)
         world.say(f"{wanted.environment}: plan: {planned.sentence}")
         applied = evidence.newest_applied(history)
@@ -69,7 +89,12 @@ def release(
         for no in admission.nos:
             world.say(f"{wanted.environment}: {no}")
         deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
-        deployment = replace(deployment, kind=early.kind)
+        deployment = replace(
+            deployment,
+            kind=early.kind,
+            by=asked.by if asked else deployment.by,
+            reason=asked.reason if asked else deployment.reason,
+        )
         if admission.refused:
             return refuse(deployment, admission.refused, world, last)
         deployment = _with_baseline(deployment, outputs, last, world)
@@ -78,10 +103,24 @@ def release(
             _bring(copies, outputs, world)
             _shield(deployment, outputs, world)
             world.say(f"{wanted.environment}: applying")
-            result = session.up()
+            result = session.up(refresh=early.kind is Kind.DRIFT_FIX)
         except ControllerError as error:
             return errored(deployment, error, world)
     return conclude(deployment, result, world)
+
+
+def _planned(
+    session: Session, kind: Kind, last: Deployment | None, mending: Mending | None
+) -> tuple[plan.Plan, Asked | None]:
+    """The plan; of a drift fix also who asked for it, which for a further try of it is known from the first."""
+    if kind is not Kind.DRIFT_FIX:
+        return session.preview(), None
+    found = session.drift()
+    if found.problems:
+        raise NoRepair(f"planning the way back: {found.problems[0]}", "Mend what it names by hand, then look again.")
+    if mending:
+        return found.repair, mending(found)
+    return found.repair, Asked(last.by, last.reason) if last else None
 
 
 def refuse_early(
@@ -159,7 +198,8 @@ def _forget_old(folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
+def opened(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
+    """A worker for the program in a folder that `prepare` made."""
     return world.engine.open(
         folder,
         wanted.environment,

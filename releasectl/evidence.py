@@ -84,7 +84,7 @@ def with_plan(
     evidence = replace(
         early,
         unreadable=missing,
-        outside=(*emptied(wanted, applied), *_outside(wanted, planned, outputs, applied)),
+        outside=(*emptied(wanted, applied), *_outside(early.kind, wanted, planned, outputs=outputs, applied=applied)),
         images=_facts(early, outputs, {copy.service: copy for copy in copies}, world) if not missing else {},
     )
     return evidence, copies
@@ -109,6 +109,8 @@ def changed_pins(wanted: Target, good: Deployment | None) -> dict[str, Pin]:
 def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping[str, Rejection]) -> Kind:
     """What kind of change `wanted` is, judged by what it pins: a commit's own words prove nothing."""
     release, settings = wanted.release, wanted.settings_identity
+    if _is_cut_short(history, wanted):
+        return Kind.DRIFT_FIX
     digests = {name: pin.digest for name, pin in release.services.items()}
     applied = [one for one in history if one.phase is not Phase.REFUSED]
     for one in applied:  # further tries of the same, back to the one that was proven
@@ -129,6 +131,13 @@ def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping
     return Kind.ROLLBACK if was_live and not rejected else Kind.CHANGE
 
 
+def _is_cut_short(history: tuple[Deployment, ...], wanted: Target) -> bool:
+    """Is the newest deployment a drift fix of this very release that never came to a verdict? It is tried again."""
+    unproven = (Phase.APPLYING, Phase.VERIFYING, Phase.ERRORED)
+    fixes = (one for one in history[:1] if one.kind is Kind.DRIFT_FIX and one.phase in unproven)
+    return any(one.identity == wanted.identity for one in fixes)
+
+
 def emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
     """A service that was released is not taken away by an edit: that would delete its address and its images."""
     for name, pin in (applied.services if applied else {}).items():
@@ -143,8 +152,10 @@ def emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
 
 
 def _outside(
-    wanted: Target, planned: plan.Plan, outputs: Outputs, applied: Deployment | None
-) -> tuple[Finding, ...]:  # fmt: skip
+    kind: Kind, wanted: Target, planned: plan.Plan, *, outputs: Outputs, applied: Deployment | None
+) -> tuple[Finding, ...]:
+    if kind is Kind.DRIFT_FIX:
+        return plan.beyond_repair(planned, outputs.drift.replaceable)
     only_digests = (
         applied is not None
         and applied.phase is Phase.LIVE

@@ -17,7 +17,8 @@ from releasectl.record import Deployment, Phase
 from releasectl.release import Pin, Release, parse_release
 
 # What a program consists of: a commit that changes one of these is a new program.
-PROGRAM = ("stacks", "Pulumi.yaml", "releasectl/release.py", "releasectl/document.py", "releasectl/strict_yaml.py")
+_FORMATS = ("release", "document", "strict_yaml", "ignore")
+PROGRAM = ("stacks", "Pulumi.yaml", *(f"releasectl/{name}.py" for name in _FORMATS))
 
 Edits = dict[tuple[str, ...], str]
 

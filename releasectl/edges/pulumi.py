@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from releasectl import drift
 from releasectl.apply import Problem, Result
+from releasectl.drift import Refreshed
 from releasectl.edges import aws, engine
 from releasectl.errors import ControllerError, Retry
 from releasectl.plan import Plan, from_steps
@@ -130,9 +132,18 @@ class Session:
             )
         return result.plan
 
-    def up(self) -> Result:
-        """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised."""
-        return self._operate("up")
+    def drift(self) -> Refreshed:
+        """What the cloud has other than recorded, and the plan back, or why there is none. Writes nothing."""
+        result = self._operate("drift")
+        problems = tuple(f"{_name(problem.urn)}: {problem.message}" for problem in result.problems)
+        return Refreshed(_read_refreshed(self.folder), result.plan, problems)
+
+    def up(self, *, refresh: bool = False) -> Result:
+        """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised.
+
+        With `refresh` the engine looks at the cloud first and takes back what differs.
+        """
+        return self._operate("up", "refresh") if refresh else self._operate("up")
 
     def inventory(self) -> Plan:
         """Every resource of the cloud that the state holds, as the deletion of it; `id` is its name there."""
@@ -142,12 +153,12 @@ class Session:
         """Take all of it away, protected or not. The stack itself stays, empty."""
         return self._operate("destroy")
 
-    def _operate(self, word: str) -> Result:
+    def _operate(self, word: str, *how: str) -> Result:
         commands: IO[bytes] | None = self.worker.stdin
         if commands is None:  # it was opened with a pipe
             raise Interrupted("talking to the worker: it has no standard input", "Run the same command again.")
         with contextlib.suppress(BrokenPipeError):  # it ended: told below, with its last words
-            commands.write(f"{word}\n".encode())
+            commands.write(f"{' '.join((word, *how))}\n".encode())
             commands.flush()
         # A preview does nothing that would be worth a line; the plan says it all.
         say = self.say if word in ("up", "destroy") else lambda _line: None
@@ -207,6 +218,10 @@ def _read_result(folder: Path, word: str) -> Result | None:
         if not resources:
             raise EngineFailed(f"running the engine: {_short(raw['error'])}", "Read the cause above, then try again.")
     return Result(from_steps(raw["steps"], raw["outputs"]), resources)
+
+
+def _read_refreshed(folder: Path) -> tuple[drift.Changed, ...]:
+    return drift.changed(json.loads((folder / "drift.json").read_text())["refreshed"])
 
 
 def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerError | None:

@@ -364,7 +364,7 @@ def test_the_outputs_tell_the_controller_where_everything_is(tmp_path: Path) -> 
         "version_path": "/version",
         "alarms": ["release-controller-staging-web-errors", "release-controller-staging-web-latency"],
     }
-    assert set(outputs) == {"environment", "region", "topic", "services", "shape"}
+    assert set(outputs) == {"environment", "region", "topic", "services", "shape", "drift"}
 
 
 def test_a_silent_rollback_shows_in_the_outputs(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from releasectl.apply import Problem, Result
+from releasectl.drift import Changed, Refreshed
 from releasectl.errors import ControllerError
 from releasectl.next_step import Worker
 from releasectl.outputs import UNKNOWN
@@ -40,6 +41,7 @@ class Engine:
     ups: list[str] = field(default_factory=list)
     before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
     extra_steps: list[dict[str, object]] = field(default_factory=list)  # of the next previews: drift
+    changed: list[Changed] = field(default_factory=list)  # what a refresh finds, until an update with one
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
@@ -113,7 +115,12 @@ class Session:
         steps = [*self._steps(), *self.engine.extra_steps]
         return from_steps(steps, self._outputs(preview=True))
 
-    def up(self) -> Result:
+    def drift(self) -> Refreshed:
+        return Refreshed(tuple(self.engine.changed), self.preview())
+
+    def up(self, *, refresh: bool = False) -> Result:
+        if refresh:
+            self.engine.changed.clear()
         self.engine.ups.append(self.environment)
         if self.engine.before_up:
             self.engine.before_up(self.environment, self.folder)
