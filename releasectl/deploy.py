@@ -265,7 +265,11 @@ def _bring(copies: tuple[Copy, ...], outputs: Outputs, world: World) -> None:
 
 def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
     for name, pin in _released(deployment.services):
-        world.registry.shield(outputs.region, outputs.services[name].repository, pin.digest)
+        repository = outputs.services[name].repository
+        if repository:
+            world.registry.shield(outputs.region, repository, pin.digest)
+        else:  # a drift fix brings it back
+            world.say(f"{deployment.environment}: the registry of {name} comes back empty; push {pin.digest} again")
 
 
 def _proofs(deployment: Deployment, outputs: Outputs, world: World) -> tuple[Proof, ...]:

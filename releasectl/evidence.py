@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from releasectl import plan
 from releasectl.admission import Evidence, stays
+from releasectl.drift import DIGEST
 from releasectl.errors import Finding
 from releasectl.image_facts import ImageFacts
 from releasectl.outputs import Outputs
@@ -78,7 +79,8 @@ def with_plan(
 ) -> tuple[Evidence, tuple[Copy, ...]]:
     """The rest, once the engine said what would change; and the images that have to be copied first."""
     outputs = read_outputs(planned.outputs)
-    found = tuple(_find(name, pin, wanted, outputs=outputs, world=world) for name, pin in _released(wanted))
+    asked = ((name, pin) for name, pin in _released(wanted) if not _comes_back(name, early.kind, planned, outputs))
+    found = tuple(_find(name, pin, wanted, outputs=outputs, world=world) for name, pin in asked)
     copies = tuple(one for one in found if isinstance(one, Copy))
     missing = tuple(one for one in found if isinstance(one, Finding))
     evidence = replace(
@@ -162,6 +164,14 @@ def _outside(
         and (applied.program, applied.settings) == (wanted.release.program, wanted.settings_identity)
     )
     return plan.outside(planned, outputs.shape) if only_digests else ()
+
+
+def _comes_back(name: str, kind: Kind, planned: plan.Plan, outputs: Outputs) -> bool:
+    """Does a drift fix make the registry of a service anew, that still runs? Its images are gone; it needs none now."""
+    is_gone = name in outputs.services and not outputs.services[name].repository
+    runtimes = {watched.type for watched in outputs.drift.release if watched.what == DIGEST}
+    made = any(one.operation == "create" and one.type in runtimes and one.name == name for one in planned.changes)
+    return kind is Kind.DRIFT_FIX and is_gone and not made
 
 
 def _find(name: str, pin: Pin, wanted: Target, *, outputs: Outputs, world: World) -> Copy | Finding | None:

@@ -151,6 +151,30 @@ def promotion_branch(environment: str, source: Deployment) -> str:
     return f"releasectl/promote-{environment}-{source.identity[:12]}"
 
 
+def adopt(path: str, raw: bytes, builds: Iterable[Build], rejections: Mapping[str, Rejection]) -> Proposal:
+    """Pin what somebody made run by hand. Raises UnknownService, Rejected, InvalidFile."""
+    release, environment = parse_release(path, raw), _environment(path)
+    changes: Edits = {}
+    names = []
+    for build in builds:
+        what = f"adopting {build.service} in {environment}"
+        require_not_rejected(what, build, rejections, release.services)
+        if _pin(path, release, build.service, "adopting").digest != build.digest:
+            changes |= pin_edits(build.service, build)
+            names.append(f"{build.service} {build.digest[:19]}")
+    if not changes:
+        return Proposal("no other digest runs than what is pinned")
+    reason = ", ".join(names)
+    message = f"Adopt in {environment}: {reason}\n\nIt runs there already, by hand.\n"
+    return Proposal(reason, {path: edited(path, raw, changes)}, message)
+
+
+def adoption_branch(environment: str, builds: Iterable[Build]) -> str:
+    """Where an adoption is proposed: one branch for one set of digests, so that asking twice proposes once."""
+    digests = "-".join(build.digest[7:19] for build in builds)
+    return f"releasectl/adopt-{environment}-{digests or 'nothing'}"
+
+
 def redeploy(path: str, raw: bytes, services: Iterable[str], now: datetime) -> Proposal:
     """Restart services on the same images; all that have one when none is named. Raises UnknownService, NothingLive."""
     release, environment = parse_release(path, raw), _environment(path)

@@ -2,13 +2,17 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.conftest import Story
+from sandbox import image
+from sandbox.image import Image
+from sandbox.registry import Registry
+from tests.e2e.conftest import Said, Story
 
 NAME = "release-controller-staging-web"
 TOPIC = "release-controller-staging"
@@ -20,12 +24,25 @@ RULES = """
 """
 
 
+SAME = ("identity", "program", "settings", "services")
+EXPIRE_ALL = {
+    "rulePriority": 11,
+    "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1},
+    "action": {"type": "expire"},
+}
+
+
 @dataclass(frozen=True)
 class Hand:
     """Somebody with the AWS console."""
 
     story: Story
-    other: str  # a digest that is in the registry and not pinned
+    builds: tuple[Image, ...]
+
+    @property
+    def other(self) -> str:
+        """A digest that is in the registry and was never pinned."""
+        return self.builds[1].digest
 
     def __getattr__(self, service: str) -> Any:
         return self.story.client(service)
@@ -67,17 +84,17 @@ class Hand:
         kept = {key: value for key, value in found.items() if key in known and key != "Statistic"}
         self.cloudwatch.put_metric_alarm(**{**kept, **changed})
 
-    def lifecycle(self, edit: Callable[[list[Any]], object]) -> None:
+    def lifecycle(self, edit: Callable[[list[Any]], None]) -> None:
         told = json.loads(self.ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
         edit(told["rules"])
         self.ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=json.dumps(told))
 
-    def topic_policy(self, edit: Callable[[list[Any]], object]) -> None:
+    def topic_policy(self, edit: Callable[[list[Any]], None]) -> None:
         told = json.loads(self.sns.get_topic_attributes(TopicArn=self.topic)["Attributes"]["Policy"])
         edit(told["Statement"])
         self.sns.set_topic_attributes(TopicArn=self.topic, AttributeName="Policy", AttributeValue=json.dumps(told))
 
-    def role_policy(self, edit: Callable[[list[Any]], object]) -> None:
+    def role_policy(self, edit: Callable[[list[Any]], None]) -> None:
         place = {"RoleName": f"{NAME}-access", "PolicyName": "pull-the-image"}
         told = self.iam.get_role_policy(**place)["PolicyDocument"]
         edit(told["Statement"])
@@ -91,11 +108,15 @@ class Hand:
         self.apprunner.update_service(ServiceArn=self.service, SourceConfiguration=source)
         self.settle()
 
+    def push(self, built: Image) -> None:
+        """What was built before, once more into the registry."""
+        image.push(built, Registry(self.story.sandbox.variables["AWS_ENDPOINT_URL"]), NAME, [])
+
     def settle(self) -> str:
         while (status := self.apprunner.describe_service(ServiceArn=self.service)["Service"]["Status"]) == (
             "OPERATION_IN_PROGRESS"
         ):
-            pass
+            time.sleep(0.05)
         return str(status)
 
 
@@ -105,8 +126,10 @@ def hand(story: Story) -> Hand:
     settings = story.read("Pulumi.staging.yaml").decode().replace("email: []", "email: [team@example.com]")
     settings = re.sub(r"^encryptionsalt", f"{RULES.lstrip(chr(10))}encryptionsalt", settings, flags=re.MULTILINE)
     story.commit({"Pulumi.staging.yaml": settings.encode()}, "Somebody reads the alerts")
-    story.release_new("1.0.0")
-    return Hand(story, story.build_new("1.1.0").digest)
+    released = story.build_new("1.0.0")
+    assert story.bump(released).code == 0
+    assert story.releasectl("reconcile", "staging").code == 0
+    return Hand(story, (released, story.build_new("1.1.0")))
 
 
 @dataclass(frozen=True)
@@ -143,17 +166,311 @@ def changed(hand: Hand) -> Check:
     hand.iam.update_assume_role_policy(RoleName=f"{NAME}-instance", PolicyDocument=json.dumps(trust))
     hand.role_policy(lambda statements: statements[0]["Action"].remove("ecr:DescribeImages"))
     hand.apprunner.tag_resource(ResourceArn=hand.scaling, Tags=[{"Key": "environment", "Value": "hand"}])
-    hand.alarm(Threshold=9.0, EvaluationPeriods=3)
+    hand.alarm(Threshold=9000.0, EvaluationPeriods=3)
     hand.tag("cost", "4711")
     return check(hand.story)
 
 
-def test_nothing_is_told_of_what_nobody_touched(hand: Hand) -> None:
+@pytest.fixture(scope="module")
+def untouched(hand: Hand) -> Check:
+    """Before anybody does anything."""
+    return check(hand.story)
+
+
+@pytest.fixture(scope="module")
+def added(changed: Check, hand: Hand) -> Check:
+    """Then something added to every resource."""
+    assert changed.code
+    hand.tag("team", "web")
+    hand.lifecycle(lambda rules: rules[2]["selection"].update(countNumber=500))
+    hand.lifecycle(lambda rules: rules.extend([EXPIRE_ALL]))
+    everybody = {"Sid": "Hand", "Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": hand.topic}
+    hand.topic_policy(lambda statements: statements[1]["Action"].extend(["sns:Subscribe"]))
+    hand.topic_policy(lambda statements: statements.extend([everybody]))
+    filtered = {"AttributeName": "FilterPolicy", "AttributeValue": '{"colour": ["blue"]}'}
+    hand.sns.set_subscription_attributes(SubscriptionArn=hand.subscription, **filtered)
+    hand.role_policy(lambda statements: statements[0]["Action"].extend(["ecr:DescribeImages", "ecr:PutImage"]))
+    return check(hand.story)
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What a drift fix said, what was on record then, newest first, and two things that the settings ignore."""
+
+    said: Said
+    history: Any
+    alarm: Any
+    tags: Any
+
+
+@pytest.fixture(scope="module")
+def mended(added: Check, hand: Hand) -> Mended:
+    """Everything taken back, as a person asks."""
+    assert added.code
+    said = hand.story.releasectl("drift", "staging", "--remediate", "--reason", "nobody knows who did this")
+    alarm = hand.cloudwatch.describe_alarms(AlarmNames=[f"{NAME}-latency"])["MetricAlarms"][0]
+    tags = hand.sns.list_tags_for_resource(ResourceArn=hand.topic)["Tags"]
+    return Mended(said, hand.story.history(count=2), alarm, tags)
+
+
+@pytest.fixture(scope="module")
+def deleted(mended: Mended, hand: Hand) -> Check:
+    """Every resource deleted by hand, but for the registry, on which the others depend, and the role of the service."""
+    assert mended.said.code == 0, mended.said.err
+    scaling = hand.scaling
+    hand.apprunner.delete_service(ServiceArn=hand.service)
+    while hand.apprunner.list_services()["ServiceSummaryList"]:
+        time.sleep(0.05)
+    hand.apprunner.delete_auto_scaling_configuration(AutoScalingConfigurationArn=scaling)
+    hand.cloudwatch.delete_alarms(AlarmNames=[f"{NAME}-errors"])
+    hand.sns.unsubscribe(SubscriptionArn=hand.subscription)
+    hand.sns.delete_topic(TopicArn=hand.topic)
+    hand.iam.delete_role_policy(RoleName=f"{NAME}-access", PolicyName="pull-the-image")
+    hand.iam.delete_role(RoleName=f"{NAME}-access")
+    hand.ecr.delete_lifecycle_policy(repositoryName=NAME)
+    return check(hand.story)
+
+
+class Row(NamedTuple):
+    """A difference that is told: type, name in the program, property, and words of its sentence."""
+
+    kind: str
+    name: str
+    path: str
+    sentence: str
+
+
+def once(found: Check, row: Row) -> Any:
+    """The one difference of a resource at this path, told in these words."""
+    [one] = [one for one in found.of(row.kind, row.name) if one["path"] == row.path]
+    assert row.sentence in one["sentence"]
+    return one
+
+
+def test_nothing_is_told_of_what_nobody_touched(untouched: Check) -> None:
+    assert (untouched.code, untouched.told["release"], untouched.told["infrastructure"]) == (0, [], [])
+
+
+IMAGE = "sourceConfiguration.imageRepository.imageIdentifier"
+# Everything that the program gives a subscription is fixed for its life, so nobody can change one.
+CHANGED = [
+    Row("Service", "web", IMAGE, "web runs sha256:"),
+    Row("AutoScalingConfigurationVersion", "web", "tags.environment", "is hand, recorded is staging"),
+    Row("MetricAlarm", "web-latency", "evaluationPeriods", "is 3, recorded is 5"),
+    Row("Repository", "web", "imageScanningConfiguration.scanOnPush", "is false, recorded is true"),
+    Row("LifecyclePolicy", "web", "policy", "rules[2].selection.countNumber is 3, recorded is 500"),
+    Row("Topic", "alerts", "tags.environment", "is hand, recorded is staging"),
+    Row("TopicPolicy", "alerts", "policy", "Statement[1].Action was removed: sns:Subscribe"),
+    Row("Role", "web-instance", "assumeRolePolicy", "is build.apprunner.amazonaws.com, recorded is tasks.apprunner"),
+    Row("RolePolicy", "web-access", "policy", "Statement[0].Action was removed: ecr:DescribeImages"),
+]
+
+
+@pytest.mark.parametrize("row", CHANGED, ids=[row.kind for row in CHANGED])
+def test_a_change_by_hand_is_told_once(changed: Check, row: Row) -> None:
+    assert once(changed, row)["recorded"] is not None
+
+
+ADDED = [
+    Row("Service", "web", "tags.team", "was added: web"),
+    Row("AutoScalingConfigurationVersion", "web", "tags.team", "was added: web"),
+    Row("MetricAlarm", "web-latency", "tags.team", "was added: web"),
+    Row("Repository", "web", "tags.team", "was added: web"),
+    Row("LifecyclePolicy", "web", "policy", "rules[3] was added"),
+    Row("Topic", "alerts", "tags.team", "was added: web"),
+    Row("TopicPolicy", "alerts", "policy", "Statement[2] was added"),
+    Row("TopicSubscription", "alerts-team@example.com", "filterPolicy", "was added: {"),
+    Row("Role", "web-access", "tags.team", "was added: web"),
+    Row("RolePolicy", "web-access", "policy", "Statement[0].Action was added: ecr:PutImage"),
+]
+
+
+@pytest.mark.parametrize("row", ADDED, ids=[row.kind for row in ADDED])
+def test_what_was_added_by_hand_is_told_once(added: Check, row: Row) -> None:
+    assert once(added, row)["found"] is not None
+
+
+DELETED = [
+    ("Service", "web"),
+    ("AutoScalingConfigurationVersion", "web"),
+    ("MetricAlarm", "web-errors"),
+    ("LifecyclePolicy", "web"),
+    ("Topic", "alerts"),
+    ("TopicPolicy", "alerts"),
+    ("TopicSubscription", "alerts-team@example.com"),
+    ("Role", "web-access"),
+    ("RolePolicy", "web-access"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), DELETED, ids=[row[0] for row in DELETED])
+def test_what_was_deleted_by_hand_is_told_once(deleted: Check, kind: str, name: str) -> None:
+    assert [one["sentence"] for one in deleted.of(kind, name)] == [f"{kind} {name} was deleted by hand"]
+
+
+def test_nothing_else_is_told(changed: Check, added: Check, deleted: Check) -> None:
+    def places(found: Check) -> list[tuple[str, ...]]:
+        everything = found.told["release"] + found.told["infrastructure"]
+        return sorted((one["type"].rpartition(":")[2], one["name"], one["path"]) for one in everything)
+
+    in_changed = [row[:3] for row in CHANGED]
+    assert places(changed) == sorted(in_changed)
+    assert places(added) == sorted({*in_changed, *(row[:3] for row in ADDED)})
+    assert places(deleted) == sorted((*row, "") for row in DELETED)
+
+
+def test_another_digest_scale_and_alarms_are_drift_of_the_release(added: Check, deleted: Check) -> None:
+    assert {(one["what"], one["path"]) for one in added.told["release"]} == {
+        ("digest", IMAGE),
+        ("alarm", "evaluationPeriods"),
+        ("alarm", "tags.team"),
+    }
+    assert {(one["what"], one["name"]) for one in deleted.told["release"]} == {
+        ("digest", "web"),
+        ("scale", "web"),
+        ("alarm", "web-errors"),
+    }
+
+
+def test_what_the_settings_ignore_is_no_drift_and_has_its_reason(changed: Check) -> None:
+    reasons = {(one["name"], one["path"]): one["reason"] for one in changed.told["ignored"]}
+
+    assert reasons["web-latency", "threshold"] == "tuned by whoever is on call"
+    assert {name for name, path in reasons if path == "tags.cost"} == {"web", "alerts", "web-access", "web-latency"}
+    assert len(reasons) == 5
+
+
+def test_a_look_for_drift_writes_nothing(untouched: Check, changed: Check, added: Check, deleted: Check) -> None:
+    assert [each.untouched for each in (untouched, changed, added, deleted)] == [True] * 4
+
+
+def test_taking_it_back_is_a_deployment_of_the_same_release(mended: Mended) -> None:
+    fix, release = mended.history
+
+    assert (fix["kind"], fix["phases"][-1]["phase"], fix["by"]) == ("drift-fix", "live", "releasectl")
+    assert fix["reason"].startswith("nobody knows who did this: ")
+    assert "; web runs sha256:" in fix["reason"]
+    assert "Topic alerts: tags.team was added: web" in fix["reason"]
+    assert [fix[key] for key in SAME] == [release[key] for key in SAME]
+    assert fix["serving"] == {"web": release["services"]["web"]["digest"]}
+
+
+def test_what_is_ignored_is_not_taken_back(mended: Mended) -> None:
+    assert (mended.alarm["Threshold"], mended.alarm["EvaluationPeriods"]) == (9000.0, 5)
+    assert {"Key": "cost", "Value": "4711"} in mended.tags
+    assert {"Key": "environment", "Value": "staging"} in mended.tags
+
+
+def test_the_loop_does_not_take_it_back_by_itself(deleted: Check, hand: Hand) -> None:
+    before = hand.story.everything()
+    said = hand.story.releasectl("reconcile", "staging", "--json")
+
+    assert (deleted.code, said.json["action"]) == (1, "rest")
+    assert hand.story.everything() == before
+
+
+@pytest.fixture(scope="module")
+def restored(deleted: Check, hand: Hand) -> Said:
+    """What was deleted comes back."""
+    assert deleted.code
+    return hand.story.releasectl("drift", "staging", "--remediate", "--json")
+
+
+def test_what_was_deleted_comes_back(restored: Said, hand: Hand) -> None:
     found = check(hand.story)
 
-    assert (found.code, found.told["release"], found.told["infrastructure"]) == (0, [], [])
+    assert (restored.code, restored.json["kind"]) == (0, "drift-fix"), restored.err
+    assert found.code == 0, found.told
+    assert hand.settle() == "RUNNING"
 
 
-def test_show(changed: Check) -> None:
-    print(json.dumps(changed.told, indent=1))
-    assert 0
+def test_with_nothing_to_take_back_nothing_is_done(restored: Said, hand: Hand) -> None:
+    before = hand.story.everything()
+    said = hand.story.releasectl("drift", "staging", "--remediate", "--json")
+
+    assert (restored.code, said.code, said.json["release"]) == (0, 0, [])
+    assert hand.story.everything() == before
+
+
+def test_a_held_environment_is_not_mended(restored: Said, hand: Hand) -> None:
+    assert restored.code == 0
+    assert hand.story.releasectl("hold", "staging", "--reason", "nobody touches this").code == 0
+    held = hand.story.releasectl("drift", "staging", "--remediate", "--json")
+    assert hand.story.releasectl("hold", "staging", "--lift").code == 0
+
+    assert (held.code, held.json["gates"][0]["rule"]) == (4, "hold")
+
+
+def test_a_service_that_is_paused_is_told_and_no_update_resumes_it(restored: Said, hand: Hand) -> None:
+    assert restored.code == 0
+    hand.apprunner.pause_service(ServiceArn=hand.service)
+    assert hand.settle() == "PAUSED"
+    found = check(hand.story)
+    refused = hand.story.releasectl("drift", "staging", "--remediate", "--json")
+    hand.apprunner.resume_service(ServiceArn=hand.service)
+    assert hand.settle() == "RUNNING"
+
+    assert [one["sentence"] for one in found.told["release"]] == ["web is PAUSED, not RUNNING"]
+    assert (refused.code, refused.json["error"]) == (1, "NotRunning")
+    assert "aws apprunner resume-service" in refused.json["remedy"]
+
+
+def test_a_registry_that_was_deleted_comes_back_empty(restored: Said, hand: Hand) -> None:
+    assert restored.code == 0
+    hand.ecr.delete_repository(repositoryName=NAME, force=True)
+    found = check(hand.story)
+
+    said = hand.story.releasectl("drift", "staging", "--remediate")
+
+    assert [one["sentence"] for one in found.of("Repository", "web")] == ["Repository web was deleted by hand"]
+    assert said.code == 0, said.err
+    assert "comes back empty; push sha256:" in said.err
+    assert check(hand.story).code == 0
+    for built in hand.builds:
+        hand.push(built)
+
+
+@pytest.fixture(scope="module")
+def another(restored: Said, hand: Hand) -> str:
+    """Somebody made another digest run; that digest."""
+    assert restored.code == 0
+    hand.run(hand.other)
+    return hand.other
+
+
+def test_a_rejected_digest_is_not_adopted(another: str, hand: Hand) -> None:
+    assert hand.story.releasectl("reject", "staging", "web", another, "--reason", "it counts twice").code == 0
+    rejected = hand.story.releasectl("drift", "staging", "--adopt", "--json")
+    assert hand.story.releasectl("reject", "staging", "web", another, "--lift").code == 0
+
+    assert (rejected.code, rejected.json["error"]) == (1, "Rejected")
+
+
+def test_a_digest_that_no_registry_has_is_not_adopted(another: str, hand: Hand) -> None:
+    hand.ecr.batch_delete_image(repositoryName=NAME, imageIds=[{"imageDigest": another}])
+    lost = hand.story.releasectl("drift", "staging", "--adopt", "--json")
+    hand.push(hand.builds[1])
+
+    assert (lost.code, lost.json["error"]) == (1, "NotThere")
+
+
+def test_a_digest_that_runs_is_proposed_on_a_branch_and_released_after_the_merge(another: str, hand: Hand) -> None:
+    main = hand.story.head
+
+    adopted = hand.story.releasectl("drift", "staging", "--adopt", "--json")
+    again = hand.story.releasectl("drift", "staging", "--adopt", "--json")
+
+    branch = f"releasectl/adopt-staging-{another[7:19]}"
+    assert (adopted.code, adopted.json["branch"], adopted.json["changed"]) == (0, branch, True), adopted.err
+    assert (again.code, again.json["changed"]) == (0, False)
+    assert hand.story.head == main
+    hand.story.merge(branch)
+    pinned = hand.story.read("releases/staging.yaml").decode()
+    assert another in pinned
+    assert hand.story.source_commit in pinned, "the commit that its image names"
+    newer = hand.story.releasectl("drift", "staging", "--json")
+    refused = hand.story.releasectl("drift", "staging", "--remediate", "--json")
+    assert (newer.code, "main says something newer" in newer.json["newer"]) == (1, True)
+    assert (refused.code, refused.json["error"]) == (1, "MovedOn")
+    assert hand.story.releasectl("reconcile", "staging").code == 0
+    assert check(hand.story).code == 0
