@@ -349,7 +349,7 @@ def test_taking_it_back_is_a_deployment_of_the_same_release(mended: Mended) -> N
 
     assert (fix["kind"], fix["phases"][-1]["phase"], fix["by"]) == ("drift-fix", "live", "releasectl")
     assert fix["reason"].startswith("nobody knows who did this: ")
-    assert "; web runs sha256:" in fix["reason"]
+    assert "web runs sha256:" in fix["reason"]
     assert "Topic alerts: tags.team was added: web" in fix["reason"]
     assert [fix[key] for key in SAME] == [release[key] for key in SAME]
     assert fix["serving"] == {"web": release["services"]["web"]["digest"]}

@@ -17,6 +17,7 @@ from releasectl.target import release_path
 from tests.twins.cloud import Cloud
 from tests.twins.project import (
     ACCOUNT,
+    DRIFT,
     IMAGE_PATH,
     REGION,
     REPOSITORY,
@@ -42,6 +43,7 @@ class Engine:
     before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
     extra_steps: list[dict[str, object]] = field(default_factory=list)  # of the next previews: drift
     changed: list[Changed] = field(default_factory=list)  # what a refresh finds, until an update with one
+    no_way_back: tuple[str, ...] = ()  # why the next plans back cannot be made
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
@@ -116,7 +118,7 @@ class Session:
         return from_steps(steps, self._outputs(preview=True))
 
     def drift(self) -> Refreshed:
-        return Refreshed(tuple(self.engine.changed), self.preview())
+        return Refreshed(tuple(self.engine.changed), self.preview(), self.engine.no_way_back)
 
     def up(self, *, refresh: bool = False) -> Result:
         if refresh:
@@ -198,4 +200,5 @@ class Session:
                 "alarms": [f"{self.environment}-{name}-errors"] if pin.digest else [],
             }
         topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.environment}"
-        return {"environment": self.environment, "region": REGION, "topic": topic, "services": services, "shape": SHAPE}
+        said = {"environment": self.environment, "region": REGION, "topic": topic, "services": services}
+        return {**said, "shape": SHAPE, "drift": DRIFT}
