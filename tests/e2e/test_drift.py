@@ -21,6 +21,8 @@ RULES = """
     ignore:
       - {resource: "*::web-latency", property: threshold, reason: tuned by whoever is on call}
       - {resource: "*", property: tags.cost, reason: the finance tool tags everything}
+      - {resource: "*:Role::web-instance", property: "tags.*", reason: the security team tags roles}
+      - {resource: "*::web-errors", property: "", reason: another team watches errors}
 """
 
 
@@ -168,6 +170,9 @@ def changed(hand: Hand) -> Check:
     hand.apprunner.tag_resource(ResourceArn=hand.scaling, Tags=[{"Key": "environment", "Value": "hand"}])
     hand.alarm(Threshold=9000.0, EvaluationPeriods=3)
     hand.tag("cost", "4711")
+    hand.iam.tag_role(RoleName=f"{NAME}-instance", Tags=[{"Key": "owner", "Value": "hand"}])
+    errors = hand.arn("cloudwatch", f"alarm:{NAME}-errors")
+    hand.cloudwatch.tag_resource(ResourceARN=errors, Tags=[{"Key": "owner", "Value": "hand"}])
     return check(hand.story)
 
 
@@ -195,12 +200,13 @@ def added(changed: Check, hand: Hand) -> Check:
 
 @dataclass(frozen=True)
 class Mended:
-    """What a drift fix said, what was on record then, newest first, and two things that the settings ignore."""
+    """What a drift fix said, what was on record then, newest first, and things that the settings ignore."""
 
     said: Said
     history: Any
     alarm: Any
     tags: Any
+    role: Any
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +216,8 @@ def mended(added: Check, hand: Hand) -> Mended:
     said = hand.story.releasectl("drift", "staging", "--remediate", "--reason", "nobody knows who did this")
     alarm = hand.cloudwatch.describe_alarms(AlarmNames=[f"{NAME}-latency"])["MetricAlarms"][0]
     tags = hand.sns.list_tags_for_resource(ResourceArn=hand.topic)["Tags"]
-    return Mended(said, hand.story.history(count=2), alarm, tags)
+    role = hand.iam.list_role_tags(RoleName=f"{NAME}-instance")["Tags"]
+    return Mended(said, hand.story.history(count=2), alarm, tags, role)
 
 
 @pytest.fixture(scope="module")
@@ -332,12 +339,27 @@ def test_another_digest_scale_and_alarms_are_drift_of_the_release(added: Check, 
     }
 
 
-def test_what_the_settings_ignore_is_no_drift_and_has_its_reason(changed: Check) -> None:
-    reasons = {(one["name"], one["path"]): one["reason"] for one in changed.told["ignored"]}
+TAGGED = [
+    ("Repository", "web"),
+    ("Topic", "alerts"),
+    ("AutoScalingConfigurationVersion", "web"),
+    ("Service", "web"),
+    ("MetricAlarm", "web-latency"),
+    ("Role", "web-access"),
+]
 
-    assert reasons["web-latency", "threshold"] == "tuned by whoever is on call"
-    assert {name for name, path in reasons if path == "tags.cost"} == {"web", "alerts", "web-access", "web-latency"}
-    assert len(reasons) == 5
+
+def test_what_the_settings_ignore_is_no_drift_and_has_its_reason(changed: Check) -> None:
+    reasons = {
+        (one["type"].rpartition(":")[2], one["name"], one["path"]): one["reason"] for one in changed.told["ignored"]
+    }
+
+    assert reasons == {
+        ("MetricAlarm", "web-latency", "threshold"): "tuned by whoever is on call",
+        ("Role", "web-instance", "tags.owner"): "the security team tags roles",
+        ("MetricAlarm", "web-errors", "tags.owner"): "another team watches errors",
+        **{(*one, "tags.cost"): "the finance tool tags everything" for one in TAGGED},
+    }
 
 
 def test_a_look_for_drift_writes_nothing(untouched: Check, changed: Check, added: Check, deleted: Check) -> None:
@@ -358,6 +380,7 @@ def test_taking_it_back_is_a_deployment_of_the_same_release(mended: Mended) -> N
 def test_what_is_ignored_is_not_taken_back(mended: Mended) -> None:
     assert (mended.alarm["Threshold"], mended.alarm["EvaluationPeriods"]) == (9000.0, 5)
     assert {"Key": "cost", "Value": "4711"} in mended.tags
+    assert {"Key": "owner", "Value": "hand"} in mended.role
     assert {"Key": "environment", "Value": "staging"} in mended.tags
 
 
