@@ -75,7 +75,9 @@ def look(environment: str, world: World, *, folder: Path) -> Drift:
     if applied is None or not applied.program:
         return Drift(environment)
     wanted = target.read_target(world.desired, applied.commit, environment)
+    deploy.check_program(wanted, world)
     deploy.prepare(wanted, world, folder)
+    world.say(f"{environment}: looking at everything that deployment {applied.id} recorded")
     with deploy.opened(wanted, world, folder, "drift") as session:
         found = told(session.drift(), applied, world)
     return replace(found, newer=_newer(applied, now))

@@ -2,13 +2,17 @@
 
 import json
 import re
+import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import pytest
 
+from releasectl.edges.git import Git
+from releasectl.edges.record_branch import RecordBranch
+from releasectl.record import Phase, new_id
 from sandbox import image
 from sandbox.image import Image
 from sandbox.registry import Registry
@@ -26,6 +30,21 @@ RULES = """
 """
 
 
+OWN = b"""
+import json
+
+import pulumi
+import pulumi_aws as aws
+
+EXPIRE = {"countType": "imageCountMoreThan", "countNumber": 5, "tagStatus": "any"}
+
+
+def own_resources(environment: str, *, parent: pulumi.Resource, topic: pulumi.Output[str]) -> None:
+    options = pulumi.ResourceOptions(parent=parent, protect=True)
+    tools = aws.ecr.Repository("tools", name="tools", opts=options)
+    rule = {"rulePriority": 1, "selection": EXPIRE, "action": {"type": "expire"}}
+    aws.ecr.LifecyclePolicy("tools", repository=tools.name, policy=json.dumps({"rules": [rule]}), opts=options)
+"""
 SAME = ("identity", "program", "settings", "services")
 EXPIRE_ALL = {
     "rulePriority": 11,
@@ -86,10 +105,10 @@ class Hand:
         kept = {key: value for key, value in found.items() if key in known and key != "Statistic"}
         self.cloudwatch.put_metric_alarm(**{**kept, **changed})
 
-    def lifecycle(self, edit: Callable[[list[Any]], None]) -> None:
-        told = json.loads(self.ecr.get_lifecycle_policy(repositoryName=NAME)["lifecyclePolicyText"])
+    def lifecycle(self, edit: Callable[[list[Any]], None], name: str = NAME) -> None:
+        told = json.loads(self.ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"])
         edit(told["rules"])
-        self.ecr.put_lifecycle_policy(repositoryName=NAME, lifecyclePolicyText=json.dumps(told))
+        self.ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=json.dumps(told))
 
     def topic_policy(self, edit: Callable[[list[Any]], None]) -> None:
         told = json.loads(self.sns.get_topic_attributes(TopicArn=self.topic)["Attributes"]["Policy"])
@@ -127,9 +146,9 @@ def hand(story: Story) -> Hand:
     """Staging with everything that the program can declare, live; and an image that nobody released."""
     settings = story.read("Pulumi.staging.yaml").decode().replace("email: []", "email: [team@example.com]")
     settings = re.sub(r"^encryptionsalt", f"{RULES.lstrip(chr(10))}encryptionsalt", settings, flags=re.MULTILINE)
-    story.commit({"Pulumi.staging.yaml": settings.encode()}, "Somebody reads the alerts")
+    story.commit({"Pulumi.staging.yaml": settings.encode(), "stacks/own.py": OWN}, "Alerts, rules and tools of our own")
     released = story.build_new("1.0.0")
-    assert story.bump(released).code == 0
+    assert story.bump(released, "--program").code == 0
     assert story.releasectl("reconcile", "staging").code == 0
     return Hand(story, (released, story.build_new("1.1.0")))
 
@@ -438,6 +457,28 @@ def test_a_service_that_is_paused_is_told_and_no_update_resumes_it(restored: Sai
     assert "aws apprunner resume-service" in refused.json["remedy"]
 
 
+def test_a_way_back_that_is_protected_is_told_and_not_begun(restored: Said, hand: Hand) -> None:
+    assert restored.code == 0
+    hand.lifecycle(lambda rules: rules[0]["selection"].update(countNumber=6), "tools")
+    found = check(hand.story)
+    refused = hand.story.releasectl("drift", "staging", "--remediate", "--json")
+    hand.lifecycle(lambda rules: rules[0]["selection"].update(countNumber=5), "tools")
+
+    assert [one["name"] for one in found.of("LifecyclePolicy", "tools")] == ["tools"]
+    assert "unable to replace" in found.told["problems"][0]
+    assert (refused.code, refused.json["error"]) == (1, "NoRepair")
+
+
+def test_a_service_that_cannot_be_asked_is_no_all_clear(restored: Said, hand: Hand) -> None:
+    assert restored.code == 0
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers
+        away = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+        said = hand.story.releasectl("drift", "staging", "--json", AWS_ENDPOINT_URL_APPRUNNER=away)
+
+    assert (said.code, said.json["error"]) == (3, "CannotTell")
+
+
 def test_a_registry_that_was_deleted_comes_back_empty(restored: Said, hand: Hand) -> None:
     assert restored.code == 0
     hand.ecr.delete_repository(repositoryName=NAME, force=True)
@@ -481,11 +522,9 @@ def test_a_digest_that_runs_is_proposed_on_a_branch_and_released_after_the_merge
     main = hand.story.head
 
     adopted = hand.story.releasectl("drift", "staging", "--adopt", "--json")
-    again = hand.story.releasectl("drift", "staging", "--adopt", "--json")
 
     branch = f"releasectl/adopt-staging-{another[7:19]}"
     assert (adopted.code, adopted.json["branch"], adopted.json["changed"]) == (0, branch, True), adopted.err
-    assert (again.code, again.json["changed"]) == (0, False)
     assert hand.story.head == main
     hand.story.merge(branch)
     pinned = hand.story.read("releases/staging.yaml").decode()
@@ -496,4 +535,18 @@ def test_a_digest_that_runs_is_proposed_on_a_branch_and_released_after_the_merge
     assert (newer.code, "main says something newer" in newer.json["newer"]) == (1, True)
     assert (refused.code, refused.json["error"]) == (1, "MovedOn")
     assert hand.story.releasectl("reconcile", "staging").code == 0
+    alarm = hand.cloudwatch.describe_alarms(AlarmNames=[f"{NAME}-latency"])["MetricAlarms"][0]
+    assert alarm["Threshold"] == 9000.0, "no release takes back what the settings ignore"
     assert check(hand.story).code == 0
+
+
+def test_while_a_deployment_is_under_way_nobody_can_say(another: str, hand: Hand) -> None:
+    records = RecordBranch(Git.find(hand.story.sandbox.clone))
+    last = records.history("staging", 1)[0]
+    begun = replace(last, id=new_id(last.since, last.id), phases=(replace(last.phases[0], phase=Phase.APPLYING),))
+    records.open(begun, last.id)
+    said = hand.story.releasectl("drift", "staging", "--json")
+    records.add(begun, replace(last.phases[-1], phase=Phase.LIVE))
+
+    assert another
+    assert (said.code, said.json["error"]) == (3, "NotSettled")
