@@ -93,11 +93,11 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Drift:
-    """All of one environment. `newer` says what main has beyond what was applied, "" for nothing."""
+    """All of one environment. `notes` say what else a reader has to know: that main is newer, for example."""
 
     environment: str
     deployment: str = ""
-    newer: str = ""
+    notes: tuple[str, ...] = ()
     release: tuple[Difference, ...] = ()
     infrastructure: tuple[Difference, ...] = ()
     ignored: tuple[Ignored, ...] = ()
@@ -281,11 +281,11 @@ def _digest(image: object) -> str:
 
 
 def as_json(found: Drift) -> dict[str, object]:
-    """{environment, deployment, newer, release, infrastructure, ignored, repair, problems}; see docs/operations.md."""
+    """{environment, deployment, notes, release, infrastructure, ignored, repair, problems}; see docs/operations.md."""
     return {
         "environment": found.environment,
         "deployment": found.deployment,
-        "newer": found.newer,
+        "notes": found.notes,
         "release": [_as_json(one) for one in found.release],
         "infrastructure": [_as_json(one) for one in found.infrastructure],
         "ignored": [_as_json(one.difference) | {"reason": one.reason} for one in found.ignored],
@@ -311,4 +311,4 @@ def text(found: Drift) -> str:
     if found.all:
         lines.append(f"the way back: {found.repair.sentence}")
     lines += [f"no way back: {problem}" for problem in found.problems]
-    return "\n".join([*lines, *([found.newer] if found.newer else [])])
+    return "\n".join([*lines, *found.notes])

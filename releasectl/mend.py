@@ -80,7 +80,7 @@ def look(environment: str, world: World, *, folder: Path) -> Drift:
     world.say(f"{environment}: looking at everything that deployment {applied.id} recorded")
     with deploy.opened(wanted, world, folder, "drift") as session:
         found = told(session.drift(), applied, world)
-    return replace(found, newer=_newer(applied, now))
+    return replace(found, notes=tuple(_notes(applied, now)))
 
 
 def told(refreshed: Refreshed, applied: Deployment, world: World) -> Drift:
@@ -160,10 +160,11 @@ def _live(applied: Deployment, refreshed: Refreshed, outputs: Outputs, world: Wo
         yield from drift.of_service(name, (pin.digest, *images), service, seen)
 
 
-def _newer(applied: Deployment, wanted: Target) -> str:
-    if applied.identity == wanted.identity:
-        return ""
-    return f"main says something newer than deployment {applied.id}: releasectl reconcile {wanted.environment}"
+def _notes(applied: Deployment, wanted: Target) -> Iterator[str]:
+    if applied.phase is not Phase.LIVE:
+        yield f"deployment {applied.id} is {applied.phase}: what it did not finish looks like drift, too"
+    if applied.identity != wanted.identity:
+        yield f"main says something newer than deployment {applied.id}: releasectl reconcile {wanted.environment}"
 
 
 def _mendable(found: Drift) -> Drift:

@@ -532,7 +532,7 @@ def test_a_digest_that_runs_is_proposed_on_a_branch_and_released_after_the_merge
     assert hand.story.source_commit in pinned, "the commit that its image names"
     newer = hand.story.releasectl("drift", "staging", "--json")
     refused = hand.story.releasectl("drift", "staging", "--remediate", "--json")
-    assert (newer.code, "main says something newer" in newer.json["newer"]) == (1, True)
+    assert (newer.code, "main says something newer" in newer.json["notes"][0]) == (1, True)
     assert (refused.code, refused.json["error"]) == (1, "MovedOn")
     assert hand.story.releasectl("reconcile", "staging").code == 0
     alarm = hand.cloudwatch.describe_alarms(AlarmNames=[f"{NAME}-latency"])["MetricAlarms"][0]

@@ -160,7 +160,7 @@ def test_the_report_says_all_of_it() -> None:
     topic = changed(TOPIC, "alerts", {"tags": {}}, {"tags": {"a": "b", "cost": "1"}}, tags__a="add", tags__cost="add")
     found = replace(
         drift.sort(Refreshed((ANOTHER, topic), Plan(), ("it is protected",)), LIVE, rules),
-        environment="staging", deployment="d1", newer="main says something newer than deployment d1",
+        environment="staging", deployment="d1", notes=("main says something newer than deployment d1",),
     )  # fmt: skip
 
     assert drift.text(found).splitlines() == [
@@ -174,7 +174,7 @@ def test_the_report_says_all_of_it() -> None:
         "main says something newer than deployment d1",
     ]
     told = drift.as_json(found)
-    assert told["newer"] == found.newer
+    assert told["notes"] == found.notes
     assert told["problems"] == ("it is protected",)
 
 

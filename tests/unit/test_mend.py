@@ -52,7 +52,7 @@ def mended(scene: Scene) -> Deployment:
 
 
 def test_what_nobody_touched_is_no_drift(scene: Scene) -> None:
-    assert (told(scene), look(scene).newer) == ([], "")
+    assert (told(scene), look(scene).notes) == ([], ())
 
 
 def test_an_environment_that_was_never_made_has_none(scene: Scene) -> None:
@@ -74,7 +74,17 @@ def test_a_look_writes_nothing_and_names_the_deployment_since_which_it_looks(sce
 def test_it_looks_since_what_was_applied_and_says_that_main_is_newer(scene: Scene) -> None:
     scene.pin(B)
 
-    assert (told(scene), "main says something newer" in look(scene).newer) == ([], True)
+    [note] = look(scene).notes
+    assert (told(scene), "main says something newer" in note) == ([], True)
+
+
+def test_after_a_deployment_that_did_not_get_far_a_reader_is_warned(scene: Scene) -> None:
+    scene.engine.next_up_fails_with(Down("asking AWS: no answer", "Try again."))
+    scene.pin(B)
+    reconcile.reconcile("staging", scene.world, wait=False)
+
+    [note] = look(scene).notes
+    assert "is errored: what it did not finish looks like drift, too" in note
 
 
 def test_while_something_is_under_way_nobody_can_tell(scene: Scene) -> None:

@@ -323,7 +323,7 @@ def test_what_is_pinned_is_not_adopted_again() -> None:
 def test_what_was_rejected_and_a_build_of_its_commit_are_not_adopted(build: Build) -> None:
     rejection = Rejection(digest("B"), SIDE, "it counts twice", "")
 
-    with pytest.raises(Rejected, match="adopting web in staging: .* it counts twice"):
+    with pytest.raises(Rejected, match=r"adopting web in staging: .* it counts twice"):
         adopt(PATH, RAW, [build], {rejection_path("staging", "web", digest("B")): rejection})
 
 
