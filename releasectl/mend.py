@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from releasectl import deploy, drift, evidence, target
+from releasectl import deploy, drift, evidence, locks, recover, target
 from releasectl.admission import Admission, admit
 from releasectl.deploy import Asked
 from releasectl.drift import RUNNING, Difference, Drift, Refreshed
@@ -30,7 +30,7 @@ class NotSettled(ControllerError):
     retry = Retry.BACKOFF
 
 
-class CannotTell(ControllerError):
+class Unanswered(ControllerError):
     """A question about what runs got no answer."""
 
     retry = Retry.BACKOFF
@@ -68,7 +68,7 @@ class _Nothing(Exception):
 
 
 def look(environment: str, world: World, *, folder: Path) -> Drift:
-    """The drift since the last applied deployment. `folder` does not exist yet. Raises NotSettled, CannotTell."""
+    """The drift since the last applied deployment. `folder` does not exist yet. Raises NotSettled, Unanswered."""
     tip = world.desired.fetch()
     now = target.read_target(world.desired, tip, environment)
     applied = _applied(environment, world.records.history(environment, LOOK_BACK))
@@ -76,9 +76,11 @@ def look(environment: str, world: World, *, folder: Path) -> Drift:
         return Drift(environment)
     wanted = target.read_target(world.desired, applied.commit, environment)
     deploy.check_program(wanted, world)
+    if held := recover.held_locks(wanted, world):  # half of somebody's update would look like drift
+        raise locks.locked(environment, held)
     deploy.prepare(wanted, world, folder)
     world.say(f"{environment}: looking at everything that deployment {applied.id} recorded")
-    with deploy.opened(wanted, world, folder, "drift") as session:
+    with deploy.open_session(wanted, world, folder, "drift") as session:
         found = told(session.drift(), applied, world)
     return replace(found, notes=tuple(_notes(applied, now)))
 
@@ -89,7 +91,7 @@ def told(refreshed: Refreshed, applied: Deployment, world: World) -> Drift:
     live = tuple(_live(applied, refreshed, outputs, world))
     found = drift.sort(refreshed, live, outputs.drift)
     if found.problems and not found.all:
-        raise CannotTell(f"looking for drift in {applied.environment}: {found.problems[0]}", "Mend what it names.")
+        raise Unanswered(f"looking for drift in {applied.environment}: {found.problems[0]}", "Mend what it names.")
     return replace(found, environment=applied.environment, deployment=applied.id)
 
 
@@ -150,7 +152,7 @@ def _live(applied: Deployment, refreshed: Refreshed, outputs: Outputs, world: Wo
             continue
         seen = world.live.observe(outputs.region, service, watch=0)
         if not seen.status:
-            raise CannotTell(
+            raise Unanswered(
                 f"looking for drift in {applied.environment}: {'; '.join(seen.unasked) or f'{name} says nothing'}",
                 "Mend what it names, then look again.",
             )

@@ -47,6 +47,7 @@ def deployment(recorded: Deployment) -> str:
         f"{recorded.environment} {recorded.phase}: {recorded.message}",
         f"deployment {recorded.id} of {recorded.commit[:12]}, by {recorded.by}: {recorded.reason}",
         *(f"- {finding}" for finding in recorded.findings),
+        *(f"{note.at:%Y-%m-%d %H:%M} UTC: {note.message}" for note in recorded.notes),
     ]
     for service, log in recorded.log.items():
         lines += [f"last log lines of {service}:", *(f"  {line}" for line in log)]

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from releasectl.errors import ControllerError
+from sandbox import crash
 from sandbox.hand import Hand
 from sandbox.place import Sandbox
 
@@ -67,6 +68,7 @@ class Demo:
         yield "hold-respected", self.hold_respected
         yield "drift-found", self.drift_found
         yield "drift-remediated", self.drift_remediated
+        yield "crash-recovered", self.crash_recovered
 
     def environments_created(self) -> str:
         """Pin the program in both empty release files; the loop makes registry and topic of each."""
@@ -204,6 +206,21 @@ class Demo:
         kept = {key: value for key, value in alarm.items() if key in known and key != "Statistic"}
         cloudwatch.put_metric_alarm(**{**kept, "Threshold": 9000.0})
         self.hand.client("ecr").delete_lifecycle_policy(repositoryName=name)
+
+    def crash_recovered(self) -> str:
+        """Controller, worker and engine are killed inside an update; the next run goes on with what main says."""
+        self.hand.commit({"service/NEWS": b"1.3.0 comes in spite of a crash\n"}, "Work on the service")
+        wanted = self.hand.build("1.3.0").digest
+        self.bump(wanted, "1.3.0")
+        with crash.reconciling(self.hand) as controller:
+            controller.until(crash.stepped("start", crash.SERVICE))
+            controller.kill("controller", "worker", "engine")
+        self.reconcile("staging")
+        live, cut_off = self.run("history", "staging", "--count", "2")
+        expect(cut_off["ended"] == "cut-off", "the record says that the first attempt was cut off")
+        expect(live["identity"] == cut_off["identity"], "the second attempt is of the same release")
+        expect(self.hand.service("staging")["runs"] == wanted, "1.3.0 serves")
+        return f"killed at {cut_off['phases'][0]['phase']}, found dead, its lock taken away; 1.3.0 serves all the same"
 
     def bump(self, digest: str, version: str, *, expected: int = 0) -> Any:
         """What the bot does after a build."""

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,19 +15,15 @@ from pathlib import Path
 import pytest
 
 from releasectl.edges.engine import NoEngine
-from releasectl.edges.pulumi import (
-    Engine,
-    EngineFailed,
-    Interrupted,
-    ProgramFailed,
-    StackLocked,
-    WrongPassphrase,
-)
+from releasectl.edges.engine_words import EngineFailed, ProgramFailed, WrongPassphrase
+from releasectl.edges.pulumi import Engine, WorkerGone
 from releasectl.errors import ControllerError, Retry
+from releasectl.locks import StackLocked
 from releasectl.target import release_path
 from releasectl.world import Engine as EnginePort
 from releasectl.world import Session
 from sandbox.remote import SALT
+from tests.contract.waiting import until
 from tests.twins import REGION, SETTINGS, Cloud, digest, release_file
 from tests.twins import Engine as Twin
 
@@ -55,7 +50,6 @@ from releasectl.edges.pulumi import Engine
 with Engine().open(Path(sys.argv[1]), "staging", message="killed", variables={}) as session:
     session.up()
 """
-TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -104,16 +98,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 def opened(engine: EnginePort, folder: Path) -> AbstractContextManager[Session]:
     return engine.open(
-        folder, "staging", message="20261121T120000Z-000001", variables={"AWS_REGION": REGION}, secrets_provider=""
+        folder,
+        "staging",
+        message="20261121T120000Z-000001",
+        variables={"AWS_REGION": REGION},
+        secrets_provider="",
+        deadline=300.0,
     )
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; a test that waits in vain says so."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 # ---- the contract ----
@@ -273,7 +264,7 @@ def test_a_worker_that_cannot_even_start_is_told_with_its_last_words(place: Plac
     (folder / "lock").mkdir()  # where a worker would put its lock
     error = failure(folder)
 
-    assert type(error) is Interrupted
+    assert type(error) is WorkerGone
     assert "IsADirectoryError" in error.message
     assert "worker.log" in error.remedy
 

@@ -476,7 +476,7 @@ def test_a_service_that_cannot_be_asked_is_no_all_clear(restored: Said, hand: Ha
         away = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         said = hand.story.releasectl("drift", "staging", "--json", AWS_ENDPOINT_URL_APPRUNNER=away)
 
-    assert (said.code, said.json["error"]) == (3, "CannotTell")
+    assert (said.code, said.json["error"]) == (3, "Unanswered")
 
 
 def test_a_registry_that_was_deleted_comes_back_empty(restored: Said, hand: Hand) -> None:

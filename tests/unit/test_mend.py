@@ -7,9 +7,10 @@ import pytest
 
 from releasectl import mend, reconcile
 from releasectl.drift import Changed, Drift, NoRepair
-from releasectl.mend import CannotTell, MovedOn, NotSettled
-from releasectl.next_step import Worker
-from releasectl.record import Deployment, Kind, Phase
+from releasectl.locks import Lock, StackLocked
+from releasectl.mend import MovedOn, NotSettled, Unanswered
+from releasectl.plan import Pending
+from releasectl.record import Deployment, Kind, Phase, Worker
 from tests.twins import REPOSITORY, RUNTIME, Died, Down, Scene, arn, digest, repository, step, urn
 
 A, B = digest("A"), digest("B")
@@ -97,17 +98,32 @@ def test_while_something_is_under_way_nobody_can_tell(scene: Scene) -> None:
         look(scene)
 
 
+def test_in_the_middle_of_somebodys_update_nobody_can_tell(scene: Scene) -> None:
+    scene.locks.there.append(Lock("staging/1", "ann", "laptop", 4711, scene.clock.now()))
+
+    with pytest.raises(StackLocked, match="ann@laptop"):
+        look(scene)
+
+
+def test_what_an_engine_died_over_is_settled_before_anything_is_taken_back(scene: Scene) -> None:
+    scene.engine.changed += [TAGGED]
+    scene.engine.pending += [Pending("updating", TOPIC, urn("staging", TOPIC, "alerts"))]
+
+    assert mended(scene).phase is Phase.LIVE
+    assert (scene.engine.settled, scene.engine.pending) == ([{}], [])
+
+
 def test_a_service_that_gives_no_answer_is_no_drift_and_no_all_clear(scene: Scene) -> None:
     del scene.cloud.services[arn("staging", "web")]
 
-    with pytest.raises(CannotTell, match="it is not there"):
+    with pytest.raises(Unanswered, match="it is not there"):
         look(scene)
 
 
 def test_a_refresh_that_failed_is_no_all_clear(scene: Scene) -> None:
     scene.engine.no_way_back = ("Topic alerts: access denied",)
 
-    with pytest.raises(CannotTell, match="access denied"):
+    with pytest.raises(Unanswered, match="access denied"):
         look(scene)
 
 
