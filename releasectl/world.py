@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from releasectl.apply import Result
+from releasectl.drift import Refreshed
 from releasectl.image_facts import ImageFacts
 from releasectl.locks import Lock
 from releasectl.outputs import Service
@@ -97,8 +98,11 @@ class Session(Protocol):
     def preview(self) -> Plan:
         """What would change."""
 
-    def up(self) -> Result:
-        """Change it."""
+    def drift(self) -> Refreshed:
+        """What is not as recorded, and what would take it back; changes nothing, not even the state."""
+
+    def up(self, *, refresh: bool = False) -> Result:
+        """Change it; with `refresh` also what is not as recorded."""
 
     def settle(self, made: Mapping[str, str]) -> None:
         """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""

@@ -26,6 +26,8 @@ ALL = [
     "bad-release-rolled-back",
     "rejected-digest-refused",
     "hold-respected",
+    "drift-found",
+    "drift-remediated",
 ]
 CLIENT = 'import boto3; print(len(boto3.client("%s").%s))'
 
