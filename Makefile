@@ -34,6 +34,7 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(RUN)/python -m releasectl.schemas --check
 	@$(RUN)/python -m stacks.settings --schema --check docs/settings.schema.json
 	@$(RUN)/python -m releasectl.cli_reference --check
+	@$(RUN)/python -m releasectl.errors_reference --check
 	@$(UV) lock --check --quiet
 	@$(RUN)/releasectl check
 
@@ -50,10 +51,11 @@ format: setup ## Format and mend what can be mended
 	@$(RUN)/ruff format --quiet .
 	@$(RUN)/ruff check --fix --quiet .
 
-schemas: setup ## Write what is generated anew: docs/*.schema.json, docs/cli.md
+schemas: setup ## Write what is generated anew: docs/*.schema.json, cli.md, errors.md
 	@$(RUN)/python -m releasectl.schemas
 	@$(RUN)/python -m stacks.settings --schema > docs/settings.schema.json
 	@$(RUN)/python -m releasectl.cli_reference
+	@$(RUN)/python -m releasectl.errors_reference
 
 clean: ## Remove what setup made in this folder
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

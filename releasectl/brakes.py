@@ -21,7 +21,11 @@ from releasectl.way_back import entry, rejection
 
 
 class WrongWords(ControllerError):
-    """What was typed makes no valid file."""
+    """What was typed makes no valid file.
+
+    Why: A hold or a rejection is a file on main; its reason is too long, or what should be a digest is none.
+    Do: Mend the words as the message says and run the command again; nothing was committed.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

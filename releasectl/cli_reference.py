@@ -5,7 +5,6 @@ Comes in: the click command tree. Goes out: a Markdown page, written by `python 
 missing on the page is missing in `--help`.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 
 import click
 
+from releasectl import generated
 from releasectl.cli import cli
+from releasectl.generated import DOCS
 
-PAGE = Path(__file__).parent.parent / "docs" / "cli.md"
 WIDTH = 100  # characters; independent of the terminal that runs the generator
 HEAD = """\
 # releasectl
@@ -52,19 +52,9 @@ def sections(command: click.Command, name: str, parent: click.Context | None = N
             yield from sections(command.commands[child], child, context)
 
 
-def main(arguments: list[str], path: Path = PAGE) -> int:
+def main(arguments: list[str], path: Path = DOCS / "cli.md") -> int:
     """Writes the page, or only compares it; 1 if that finds it stale."""
-    parser = argparse.ArgumentParser(prog="python -m releasectl.cli_reference", description="Write docs/cli.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
-    check = parser.parse_args(arguments).check
-    text = page()
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        print("docs/cli.md is stale. Run `python -m releasectl.cli_reference`.", file=sys.stderr)
-        return 1
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+    return generated.main("releasectl.cli_reference", arguments, {path: page()})
 
 
 if __name__ == "__main__":

@@ -43,7 +43,12 @@ Mending = Callable[[Refreshed], Asked]
 
 
 class ProgramNotOnMain(ControllerError):
-    """A release pins a program that nobody merged."""
+    """A release pins a program that nobody merged.
+
+    Why: A program runs with the environment's credentials, so it has to be reviewed: its commit must be part of
+    main.
+    Do: Merge the change of `stacks/` first, then pin it: `releasectl bump --program`.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

@@ -25,7 +25,11 @@ State = Mapping[str, Mapping[str, Any]]
 
 
 class NoRepair(ControllerError):
-    """The engine cannot plan a way back."""
+    """The engine cannot plan a way back.
+
+    Why: What was changed by hand could only be taken back by replacing something that is protected.
+    Do: Mend by hand what the message names, then run `releasectl drift ENVIRONMENT` again.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE

@@ -15,7 +15,12 @@ from releasectl.errors import ControllerError, InvalidFile, Retry
 
 
 class CannotEdit(ControllerError):
-    """The scalar is not there, or no way of writing the new text leaves the rest of the file alone."""
+    """The scalar is not there, or no way of writing the new text leaves the rest of the file alone.
+
+    Why: Commands change single texts of a release file and nothing else; a block (`|`, `>`) cannot be replaced
+    so.
+    Do: Edit the file by hand, in a pull request: each value on its own line, in quotes.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

@@ -51,27 +51,53 @@ class ControllerError(Exception):
 
 
 class Stale(ControllerError):
-    """Others wrote to the branch each time we tried to: the world moved, nothing was written."""
+    """Others wrote to the branch each time we tried to: the world moved, nothing was written.
+
+    Why: Main or `deployments` is written at this moment by others, and nobody's commit is ever overwritten.
+    Do: Run the same command again; `RELEASECTL_PATIENCE` gives more seconds.
+    """
 
     retry = Retry.AT_ONCE
 
 
 class UnknownCommit(ControllerError):
-    """A commit that should be on main is not to be found: it never was, or main was rewritten."""
+    """A commit that should be on main is not to be found: it never was, or main was rewritten.
+
+    Why: A release, a record or an option names a commit that neither this clone nor the remote has.
+    Do: Name a commit that is on main, in full; `git fetch` first if it is new.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE
 
 
+class NotSettled(ControllerError):
+    """A deployment of the environment is under way.
+
+    Why: In the middle of it nobody can tell a difference from a change, and nothing may be taken away.
+    Do: Wait for its end, or go on with it: `releasectl reconcile ENVIRONMENT`.
+    """
+
+    retry = Retry.BACKOFF
+
+
 class Interrupted(ControllerError):
-    """A person or a runner stopped us by a signal; what was done is on record."""
+    """A person or a runner stopped us by a signal; what was done is on record.
+
+    Why: The first Ctrl-C or SIGTERM lets the running step end, the second ends the engine at once.
+    Do: Run the same command again: it goes on where it was stopped.
+    """
 
     exit_code = 130
     retry = Retry.BACKOFF
 
 
 class InvalidFile(ControllerError):
-    """A file breaks its format. `findings` holds everything that is wrong with it, not only the first."""
+    """A file breaks its format. `findings` holds everything that is wrong with it, not only the first.
+
+    Why: A tag instead of a digest, an unknown key, a wrong time: each finding has its line and key.
+    Do: Mend every finding, run `releasectl check`, and merge the change.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

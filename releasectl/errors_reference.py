@@ -5,7 +5,6 @@ helps. Goes out: a Markdown page, written by `python -m releasectl.errors_refere
 written and a stale page ends it with exit code 1. It adds no word: what is missing there is missing in the code.
 """
 
-import argparse
 import importlib
 import inspect
 import pkgutil
@@ -16,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import releasectl
+from releasectl import generated
 from releasectl.errors import ControllerError, Retry
+from releasectl.generated import DOCS
 
-PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 HEAD = """\
 # Errors
 
@@ -35,14 +35,6 @@ AGAIN = {
     Retry.AT_ONCE: "the world moved meanwhile; the loop looks again by itself",
     Retry.BACKOFF: "it may pass: the loop tries again by itself where a release is under way",
 }
-
-
-class WordsMissing(ControllerError):
-    """An error class does not explain itself.
-
-    Why: its docstring lacks the paragraph `Why:` or `Do:`, so the page of errors would have a hole.
-    Do: Write what happened, why it comes to that, and what helps, into the docstring of the class.
-    """
 
 
 @dataclass(frozen=True)
@@ -66,14 +58,12 @@ def families() -> list[type[ControllerError]]:
 
 
 def words(family: type[ControllerError]) -> Words:
-    """Raises WordsMissing."""
+    """What its docstring says. Raises ValueError where that is not all three."""
     text = inspect.getdoc(family) or ""
     said = re.fullmatch(r"(?P<what>.+?)\n\s*\nWhy: (?P<why>.+?)\nDo: (?P<do>.+)", text, re.DOTALL)
     if said is None:
-        raise WordsMissing(
-            f"explaining {family.__module__}.{family.__name__}: its docstring is not `what`, `Why:` and `Do:`",
-            "Write all three.",
-        )
+        place = f"{family.__module__}.{family.__name__}"
+        raise ValueError(f"the docstring of {place} does not say what happened, `Why:` and `Do:`")
     return Words(*(" ".join(said[part].split()) for part in ("what", "why", "do")))
 
 
@@ -92,19 +82,9 @@ def sections() -> Iterator[str]:
         )
 
 
-def main(arguments: list[str], path: Path = PAGE) -> int:
+def main(arguments: list[str], path: Path = DOCS / "errors.md") -> int:
     """Writes the page, or only compares it; 1 if that finds it stale."""
-    parser = argparse.ArgumentParser(prog="python -m releasectl.errors_reference", description="Write docs/errors.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if the page is stale")
-    check = parser.parse_args(arguments).check
-    text = page()
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return 0
-    if check:
-        print("docs/errors.md is stale. Run `python -m releasectl.errors_reference`.", file=sys.stderr)
-        return 1
-    path.write_text(text, encoding="utf-8", newline="\n")
-    return 0
+    return generated.main("releasectl.errors_reference", arguments, {path: page()})
 
 
 if __name__ == "__main__":

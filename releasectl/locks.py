@@ -30,7 +30,11 @@ class Lock:
 
 
 class StackLocked(ControllerError):
-    """Somebody else updates this stack, or died while doing so."""
+    """Somebody else updates this stack, or died while doing so.
+
+    Why: The state has a lock that no dead deployment of ours left, such as that of a person's own `pulumi up`.
+    Do: Wait for that update to end; if its process is dead, run `releasectl unlock ENVIRONMENT`.
+    """
 
     exit_code = 4
     retry = Retry.BACKOFF

@@ -13,7 +13,7 @@ from releasectl import deploy, drift, evidence, locks, recover, target
 from releasectl.admission import Admission, admit
 from releasectl.deploy import Asked
 from releasectl.drift import RUNNING, Difference, Drift, Refreshed
-from releasectl.errors import ControllerError, Retry
+from releasectl.errors import ControllerError, NotSettled, Retry
 from releasectl.evidence import LOOK_BACK, newest_applied
 from releasectl.outputs import Outputs
 from releasectl.outputs import read as read_outputs
@@ -24,27 +24,33 @@ from releasectl.world import World
 LONGEST = 2000  # characters of a deployment's reason
 
 
-class NotSettled(ControllerError):
-    """Something is under way, so that nobody can tell a difference from a change."""
-
-    retry = Retry.BACKOFF
-
-
 class Unanswered(ControllerError):
-    """A question about what runs got no answer."""
+    """A question about what runs got no answer.
+
+    Why: A service or a resource could not be asked for its state, and what is unknown is not called the same.
+    Do: Mend what the message names, then run `releasectl drift ENVIRONMENT` again.
+    """
 
     retry = Retry.BACKOFF
 
 
 class MovedOn(ControllerError):
-    """Main names another release than the one that is live, or nothing is live."""
+    """Main names another release than the one that is live, or nothing is live.
+
+    Why: Drift is taken back to what is live, and main must not say something else meanwhile.
+    Do: Release what main names first: `releasectl reconcile ENVIRONMENT`.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE
 
 
 class NotRunning(ControllerError):
-    """A service is stopped, which no update of its configuration changes."""
+    """A service is stopped, which no update of its configuration changes.
+
+    Why: Somebody paused it in the console.
+    Do: Resume it with the command in the message, then run `releasectl drift ENVIRONMENT` again.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE

@@ -18,7 +18,11 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 
 class UnreadableOutputs(ControllerError):
-    """The program's outputs are not what this controller reads."""
+    """The program's outputs are not what this controller reads.
+
+    Why: The pinned program is older or newer than the controller, or exports something else under the same names.
+    Do: Pin a program that fits, by `releasectl bump --program`, or update the controller.
+    """
 
     retry = Retry.AFTER_CHANGE
 

@@ -29,7 +29,11 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
 
 
 class UnknownEnvironment(ControllerError):
-    """Somebody named an environment that pipeline.yaml does not have."""
+    """Somebody named an environment that pipeline.yaml does not have.
+
+    Why: A typing error, or an environment that is not on main yet.
+    Do: Name one of those that the message lists, or add it to `pipeline.yaml`.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

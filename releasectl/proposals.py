@@ -24,21 +24,33 @@ Edits = dict[tuple[str, ...], str]
 
 
 class UnknownService(ControllerError):
-    """A service that the release file does not name."""
+    """A service that the release file does not name.
+
+    Why: A typing error, or a service that was not added yet.
+    Do: Check the name; add a new service to `releases/ENVIRONMENT.yaml` in a pull request.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE
 
 
 class Rejected(ControllerError):
-    """A build that was rejected in this environment, or in one before it."""
+    """A build that was rejected in this environment, or in one before it.
+
+    Why: A file in `releases/rejected/` names its digest or its source commit, usually since a rollback.
+    Do: Release a build of another commit, or lift it: `releasectl reject ENVIRONMENT SERVICE DIGEST --lift`.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE
 
 
 class NothingLive(ControllerError):
-    """A deployment that proved nothing, or an environment that has none which did."""
+    """A deployment that proved nothing, or an environment that has none which did.
+
+    Why: Only what was live and proven is promoted, restarted or gone back to.
+    Do: Choose a live one of `releasectl history ENVIRONMENT`, or release something there first.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE

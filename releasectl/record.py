@@ -57,11 +57,19 @@ class Ended(StrEnum):
 
 
 class UnreadableRecord(ControllerError):
-    """A file of the branch `deployments` is not what we wrote."""
+    """A file of the branch `deployments` is not what we wrote.
+
+    Why: Somebody edited or shortened it, or a newer controller wrote it.
+    Do: Look at its history, `git log origin/deployments -- FILE`, and put lost lines back as the message says.
+    """
 
 
 class RewrittenRecord(ControllerError):
-    """The branch `deployments` is gone, or was rewritten: what was there is no longer part of it."""
+    """The branch `deployments` is gone, or was rewritten: what was there is no longer part of it.
+
+    Why: Somebody deleted it or pushed by force. Without it nobody knows what was proven, so nothing is released.
+    Do: Choose one of the two ways in the message: put the branch back, or take the loss for good.
+    """
 
 
 @dataclass(frozen=True)

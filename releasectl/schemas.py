@@ -5,7 +5,6 @@ Comes in: the same types that the controller validates with. Goes out: `docs/*.s
 schemas say what one value may be; how values fit together is said by the parsers alone.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from releasectl import generated
+from releasectl.generated import DOCS
 from releasectl.pipeline import Pipeline
 from releasectl.release import Release
 
-_DOCS = Path(__file__).parent.parent / "docs"
 _MODELS: dict[str, type] = {"pipeline.schema.json": Pipeline, "release.schema.json": Release}
 
 
@@ -32,22 +32,9 @@ def texts() -> dict[str, str]:
     return {name: json.dumps(schema(model), indent=2) + "\n" for name, model in _MODELS.items()}
 
 
-def main(arguments: list[str], folder: Path = _DOCS) -> int:
+def main(arguments: list[str], folder: Path = DOCS) -> int:
     """Writes the schemas into `folder`, or only compares them; 1 if that finds a stale one."""
-    parser = argparse.ArgumentParser(prog="python -m releasectl.schemas", description="Write docs/*.schema.json.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is stale")
-    check = parser.parse_args(arguments).check
-    stale = [name for name, text in texts().items() if _read(folder / name) != text]
-    for name in stale:
-        if check:
-            print(f"docs/{name} is stale. Run `python -m releasectl.schemas`.", file=sys.stderr)
-        else:
-            (folder / name).write_text(texts()[name], encoding="utf-8", newline="\n")
-    return 1 if check and stale else 0
-
-
-def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.exists() else ""
+    return generated.main("releasectl.schemas", arguments, {folder / name: text for name, text in texts().items()})
 
 
 def _close(part: object) -> None:

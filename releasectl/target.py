@@ -21,7 +21,12 @@ PROJECT = "Pulumi.yaml"
 
 
 class MissingFile(ControllerError):
-    """An environment of the pipeline lacks a file."""
+    """An environment of the pipeline lacks a file.
+
+    Why: Each environment of `pipeline.yaml` needs `releases/ENVIRONMENT.yaml` and `Pulumi.ENVIRONMENT.yaml`, at
+    the commit that is read.
+    Do: Add the file that the message names, then run `releasectl check`.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

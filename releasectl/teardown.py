@@ -12,7 +12,7 @@ from typing import Protocol
 
 from releasectl import apply, deploy, proposals, recover, target
 from releasectl import reconcile as loop
-from releasectl.errors import ControllerError, Interrupted, Retry
+from releasectl.errors import ControllerError, Interrupted, NotSettled, Retry
 from releasectl.evidence import newest_applied
 from releasectl.plan import Plan
 from releasectl.record import Deployment, Moment, Phase, Worker, new_id
@@ -35,16 +35,14 @@ class Images(Protocol):
 
 
 class HoldsImages(ControllerError):
-    """Repositories of the environment hold images, and nobody said that they may go."""
+    """Repositories of the environment hold images, and nobody said that they may go.
+
+    Why: A teardown deletes the repositories; what ran there could never be rolled back to or copied again.
+    Do: Copy what you want to keep, then add `--delete-images`.
+    """
 
     exit_code = 1
     retry = Retry.AFTER_CHANGE
-
-
-class NotSettled(ControllerError):
-    """A deployment of the environment is under way."""
-
-    retry = Retry.BACKOFF
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,23 @@ ALIVE = (Worker.HELD, Worker.RUNNING)
 
 
 class StillAlive(ControllerError):
-    """What holds the stack lives: it cannot be taken away, only waited for or ended."""
+    """What holds the stack lives: it cannot be taken away, only waited for or ended.
+
+    Why: Two writers of one state would both succeed and lose resources from it.
+    Do: Wait for its end, or stop the process that the message names by one Ctrl-C; then run the same command
+    again.
+    """
 
     exit_code = 1
     retry = Retry.BACKOFF
 
 
 class NothingPending(ControllerError):
-    """Somebody answers for a pending create that the state does not have."""
+    """Somebody answers for a pending create that the state does not have.
+
+    Why: The URN is mistyped, or was settled meanwhile.
+    Do: Name one of the URNs that the message lists, or go on: `releasectl reconcile ENVIRONMENT`.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

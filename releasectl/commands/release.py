@@ -31,19 +31,33 @@ WORST_FIRST = (3, 2, 1, WAITING, 0)
 
 
 class NotThere(ControllerError):
-    """A digest that no registry has, or an environment that has no registry yet."""
+    """A digest that no registry has, or an environment that has no registry yet.
+
+    Why: The build did not push, pushed elsewhere, or the environment was never created.
+    Do: Push the image to the repository that the message names, or create the environment: `releasectl bump
+    --program`, then `releasectl reconcile ENVIRONMENT`.
+    """
 
     exit_code = 1
 
 
 class UnknownDeployment(ControllerError):
-    """Somebody named a deployment that is not on record."""
+    """Somebody named a deployment that is not on record.
+
+    Why: A typing error, the wrong environment, or a deployment older than those that are looked through.
+    Do: Choose an id of `releasectl history ENVIRONMENT`.
+    """
 
     exit_code = 2
 
 
 class BranchLeft(ControllerError):
-    """A branch of an earlier proposal is in the way: it was merged and not deleted."""
+    """A branch of an earlier proposal is in the way: it was merged and not deleted.
+
+    Why: One branch stands for one proposal; main was taken back since, so it would have to be proposed again on
+    its own old branch.
+    Do: Delete the branch as the message says, `git push origin --delete BRANCH`, then run the same command again.
+    """
 
     exit_code = 2
     retry = Retry.AFTER_CHANGE

@@ -21,7 +21,11 @@ T = TypeVar("T")
 
 
 class WrongPatience(ControllerError):
-    """RELEASECTL_PATIENCE is no number of seconds."""
+    """RELEASECTL_PATIENCE is no number of seconds.
+
+    Why: The variable says for how long an outside that does not answer is asked again.
+    Do: Set `RELEASECTL_PATIENCE` to seconds, such as 60, or unset it.
+    """
 
     exit_code = 2
 

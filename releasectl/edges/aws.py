@@ -45,23 +45,41 @@ _STATUS = {401: "AuthFailure", 403: "AccessDenied", 429: "TooManyRequests"}
 
 
 class AwsDenied(ControllerError):
-    """AWS knows us and says no, or does not know us."""
+    """AWS knows us and says no, or does not know us.
+
+    Why: The role lacks a permission, its credentials are missing or expired, or the account's registry refuses
+    the login.
+    Do: Run `aws sts get-caller-identity` and compare the role with the action that the message names; then log in
+    or extend the role's policy.
+    """
 
 
 class AwsThrottled(ControllerError):
-    """AWS answers, and asks to be asked less often; our retries are spent."""
+    """AWS answers, and asks to be asked less often; our retries are spent.
+
+    Why: Others use the same account's quota at the same time, or many environments are asked at once.
+    Do: Wait a minute, then run the same command again.
+    """
 
     retry = Retry.BACKOFF
 
 
 class AwsUnreachable(ControllerError):
-    """AWS does not answer, or answers that it is broken."""
+    """AWS does not answer, or answers that it is broken.
+
+    Why: The network, a proxy (`HTTPS_PROXY`), an endpoint (`AWS_ENDPOINT_URL`) or the service itself is down.
+    Do: Check the network and the AWS health page, then run the same command again.
+    """
 
     retry = Retry.BACKOFF
 
 
 class AwsFailed(ControllerError):
-    """AWS refused a call for a reason that has no name of its own here."""
+    """AWS refused a call for a reason that has no name of its own here.
+
+    Why: Usually a value that AWS does not accept, or an object in a state in which it takes no such call.
+    Do: Read the cause in the message, mend what it names, then run the same command again.
+    """
 
 
 @contextmanager

@@ -18,7 +18,11 @@ BATCH = 100  # images of one call: ECR's own limit
 
 
 class ImagesLeft(ControllerError):
-    """ECR kept images that it was told to delete."""
+    """ECR kept images that it was told to delete.
+
+    Why: ECR gives a reason for each, which the message has; something still refers to them.
+    Do: Delete them in the ECR console, then run `releasectl teardown ENVIRONMENT --yes --delete-images` again.
+    """
 
 
 @dataclass(frozen=True)

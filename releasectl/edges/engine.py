@@ -31,7 +31,11 @@ Say = Callable[[str], None]
 
 
 class NoEngine(ControllerError):
-    """No pulumi on this machine, and no way to get one."""
+    """No pulumi on this machine, and no way to get one.
+
+    Why: Neither PATH nor the home of the person has a version that is new enough.
+    Do: Run `make setup`, or install pulumi as its vendor says.
+    """
 
 
 @dataclass(frozen=True)

@@ -21,23 +21,41 @@ _PROGRAM_SAID = re.compile(
 
 
 class EngineFailed(ControllerError):
-    """The engine ended badly for a reason that has no name of its own here."""
+    """The engine ended badly for a reason that has no name of its own here.
+
+    Why: The backend of the state is not there, a provider does not start, or a resource cannot be planned.
+    Do: Read the cause in the message, mend what it names, then run the same command again.
+    """
 
     retry = Retry.BACKOFF
 
 
 class ProgramFailed(ControllerError):
-    """The program raised; nothing was changed by that alone."""
+    """The program raised; nothing was changed by that alone.
+
+    Why: `stacks/` has a mistake, or the settings say something that the program does not take.
+    Do: Mend `stacks/` or `Pulumi.ENVIRONMENT.yaml`, pin the commit that has the change, then run `releasectl
+    preview ENVIRONMENT`.
+    """
 
     retry = Retry.AFTER_CHANGE
 
 
 class WrongPassphrase(ControllerError):
-    """The passphrase of the stack's secrets is wrong or missing."""
+    """The passphrase of the stack's secrets is wrong or missing.
+
+    Why: The settings file has a salt, and what it protects opens with one passphrase only.
+    Do: Set `PULUMI_CONFIG_PASSPHRASE` or `PULUMI_CONFIG_PASSPHRASE_FILE` to the passphrase of this stack.
+    """
 
 
 class BrokenState(ControllerError):
-    """The stack's state cannot be read: it was cut short while it was written, or changed by hand."""
+    """The stack's state cannot be read: it was cut short while it was written, or changed by hand.
+
+    Why: A disk was full, an upload broke off, or somebody edited the state's file.
+    Do: Put its newest readable copy back: one of `.pulumi/backups` in the state's folder, or an older version of
+    the object in S3.
+    """
 
 
 def read(folder: Path, word: str) -> Result | None:

@@ -24,7 +24,11 @@ MAIN = "main"
 
 
 class NotARepository(ControllerError):
-    """The folder is not a git clone."""
+    """The folder is not a git clone.
+
+    Why: Commands read and write main through the clone that they are run in.
+    Do: Change into a clone of your project and run the command there.
+    """
 
     exit_code = 2
 

@@ -23,7 +23,12 @@ _KEPT = frozenset(
 
 
 class GitFailed(ControllerError):
-    """A git command ended badly for a reason that has no name of its own here."""
+    """A git command ended badly for a reason that has no name of its own here.
+
+    Why: git is not installed, the clone is damaged, its disk is full, or the remote says something that we do not
+    know.
+    Do: Run the git command of the message by hand, mend what it says, then run the same command again.
+    """
 
     retry = Retry.BACKOFF
 

@@ -45,23 +45,42 @@ _UNREACHABLE = (
 
 
 class MissingRemote(ControllerError):
-    """The clone has no remote, or the remote is not there."""
+    """The clone has no remote, or the remote is not there.
+
+    Why: `origin` was renamed, or names an address that has moved, or is hidden from who has no access.
+    Do: Check it with `git ls-remote origin`; set it with `git remote set-url origin URL`.
+    """
 
     retry = Retry.BACKOFF
 
 
 class RemoteDenied(ControllerError):
-    """The remote does not know us, or refuses what we push."""
+    """The remote does not know us, or refuses what we push.
+
+    Why: The token or key is missing, expired or too weak, or a rule protects the branch that is written to.
+    Do: Try `git push --dry-run origin main`; give the controller access, and let it pass the rules of main and
+    `deployments`.
+    """
 
 
 class RemoteThrottled(ControllerError):
-    """The remote answers, and asks to be asked less often; our retries are spent."""
+    """The remote answers, and asks to be asked less often; our retries are spent.
+
+    Why: Many runs share one token or one address.
+    Do: Wait a minute, then run the same command again; `RELEASECTL_PATIENCE` gives more seconds.
+    """
 
     retry = Retry.BACKOFF
 
 
 class RemoteUnreachable(ControllerError):
-    """The remote does not answer, or breaks off."""
+    """The remote does not answer, or breaks off.
+
+    Why: The network or the host of the remote is down; what was asked was asked again until the patience was
+    spent.
+    Do: Check its status page and `git ls-remote origin`, then run the same command again. A push that arrived is
+    found.
+    """
 
     retry = Retry.BACKOFF
 

@@ -23,7 +23,12 @@ _REMEDY = "Open the run in a browser and look whether it is over."
 
 
 class RunNotTold(ControllerError):
-    """Whether a run of the CI is over cannot be asked: no token, another server, no such run, no answer."""
+    """Whether a run of the CI is over cannot be asked: no token, another server, no such run, no answer.
+
+    Why: A deployment and its lock name a run of GitHub Actions; only once that has ended may they be taken away.
+    Do: Set `GITHUB_TOKEN` with the permission `actions: read`; or look at the run yourself, then `releasectl
+    unlock ENVIRONMENT`.
+    """
 
     retry = Retry.BACKOFF
 

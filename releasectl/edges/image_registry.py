@@ -43,13 +43,21 @@ _SMALL = 4 << 20  # bytes; registries take no larger manifest
 
 
 class ImageNotThere(ControllerError):
-    """The registry answers, and has no such repository, manifest or blob."""
+    """The registry answers, and has no such repository, manifest or blob.
+
+    Why: The image was deleted or expired after it was pinned, or its upload never ended.
+    Do: Push the image again, or pin a digest that is there: `releasectl rollback ENVIRONMENT`.
+    """
 
     retry = Retry.AFTER_CHANGE
 
 
 class ContentDiffers(ControllerError):
-    """A registry gave other bytes than the digest names, or a manifest that is none."""
+    """A registry gave other bytes than the digest names, or a manifest that is none.
+
+    Why: Something between here and the registry changes content, or the registry's storage is damaged.
+    Do: Find out who changed it before anything is released from there; then push the image again.
+    """
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,11 @@ FOLDER = ".pulumi/locks/organization"
 
 
 class CannotReadLocks(ControllerError):
-    """The state's backend does not show its locks."""
+    """The state's backend does not show its locks.
+
+    Why: The folder of the state may not be read by this user, or holds something else where locks belong.
+    Do: Check that you may read the folder that the message names; nothing is released before its locks are known.
+    """
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,13 @@ Inputs = Mapping[str, Any]
 
 
 class CannotTell(ControllerError):
-    """An engine died while it made something, and nobody knows how to look for a thing of that type."""
+    """An engine died while it made something, and nobody knows how to look for a thing of that type.
+
+    Why: The state says that a create had begun. Only for the types of our own program is there a way to ask AWS
+    what came of it.
+    Do: Look for the object in the account, then answer: `releasectl unlock ENVIRONMENT --adopt URN=ID` or
+    `--forget URN`.
+    """
 
 
 @dataclass(frozen=True)

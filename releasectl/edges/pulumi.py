@@ -36,13 +36,23 @@ Progress = Callable[[str], None]
 
 
 class WorkerGone(ControllerError):
-    """A worker ended without a result."""
+    """A worker ended without a result.
+
+    Why: Somebody or the kernel (out of memory) killed the process that runs the program, or its Python
+    environment is broken.
+    Do: Read the worker's log that the message names, then run the same command again.
+    """
 
     retry = Retry.BACKOFF
 
 
 class TookTooLong(ControllerError):
-    """An operation of the engine did not end within its deadline."""
+    """An operation of the engine did not end within its deadline.
+
+    Why: AWS is slow with a resource, or waits for something. An update was asked to stop after its running step;
+    nothing of it is lost.
+    Do: Look at the last step that the message names; give an update more time by `deadline` in `pipeline.yaml`.
+    """
 
     retry = Retry.BACKOFF
 

@@ -7,8 +7,9 @@ import pytest
 
 from releasectl import mend, reconcile
 from releasectl.drift import Changed, Drift, NoRepair
+from releasectl.errors import NotSettled
 from releasectl.locks import Lock, StackLocked
-from releasectl.mend import MovedOn, NotSettled, Unanswered
+from releasectl.mend import MovedOn, Unanswered
 from releasectl.plan import Pending
 from releasectl.record import Deployment, Kind, Phase, Worker
 from tests.twins import REPOSITORY, RUNTIME, Died, Down, Scene, arn, digest, repository, step, urn

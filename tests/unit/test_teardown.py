@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from releasectl import teardown
+from releasectl.errors import NotSettled
 from releasectl.next_step import Action
 from releasectl.reconcile import reconcile
 from releasectl.record import Deployment, Worker
 from releasectl.release import parse_release
 from releasectl.target import release_path
-from releasectl.teardown import HoldsImages, Leaving, NotSettled
+from releasectl.teardown import HoldsImages, Leaving
 from tests.twins import Died, Down, Scene, arn, digest, repository
 
 A, B = digest("A"), digest("B")
