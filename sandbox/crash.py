@@ -71,11 +71,11 @@ class Controller:
 
 
 @contextmanager
-def reconciling(hand: Hand, environment: str = "staging", **variables: str) -> Iterator[Controller]:
+def reconciling(hand: Hand, environment: str = "staging", *more: str, **variables: str) -> Iterator[Controller]:
     """A controller that reconciles; whatever it started has ended when the test goes on."""
     begun = frozenset(work_folders(hand, environment))
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("releasectl")), "reconcile", environment],
+        [str(Path(sys.executable).with_name("releasectl")), "reconcile", environment, *more],
         cwd=hand.sandbox.clone, env={**hand.sandbox.environment, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -34,10 +34,10 @@ def unlock(environment: str, *, yes: bool, adopt: tuple[str, ...], forget: tuple
         return
     held = freeing.look(environment, world)
     lines = _lines(held, world.clock.now())
-    if as_json:
-        print_json({"environment": environment, "holders": lines, "alive": list(held.alive)})
-    else:
+    if not as_json:
         click.echo("\n".join(lines) or f"{environment}: nobody holds it")
+    elif not held.alive:  # who lives is told by the error, and stdout is one document
+        print_json({"environment": environment, "holders": lines})
     if held.is_free:
         return
     if not yes and not held.alive:

@@ -43,14 +43,13 @@ class Git:
     @classmethod
     def find(cls, folder: Path) -> "Git":
         """The clone that `folder` is in. Raises NotARepository."""
-        git = cls(folder)
-        try:
-            return cls(Path(git.run("rev-parse", "--show-toplevel").decode().strip()))
-        except (GitFailed, NotADirectoryError) as error:
+        done = GitProcess(folder).call("rev-parse", "--show-toplevel")
+        if done.returncode:
+            cause = done.stderr.decode(errors="replace").strip() or "there is none"
             raise NotARepository(
-                f"looking for a git clone in {folder}: there is none",
-                "Run this inside a clone of your project.",
-            ) from error
+                f"looking for a git clone in {folder}: {cause}", "Run this inside a clone of your project."
+            )
+        return cls(Path(done.stdout.decode().strip()))
 
     @property
     def folder(self) -> Path:

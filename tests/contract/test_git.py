@@ -45,7 +45,7 @@ def test_a_clone_is_found_from_any_folder_in_it(clone: Git) -> None:
 
 
 def test_a_folder_outside_of_any_clone_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(NotARepository, match="there is none"):
+    with pytest.raises(NotARepository, match="not a git repository"):
         Git.find(tmp_path)
     with pytest.raises(NotARepository):
         Git.find(tmp_path / "nowhere")

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from sandbox import place
 from sandbox.hand import Hand, Said
 from sandbox.image import Image
 
-__all__ = ["PROJECT", "Said", "Story"]
+__all__ = ["PROJECT", "Said", "Story", "recorded", "told"]
 
 PROJECT = Path(__file__).resolve().parents[2]
+DIGEST = "sha256:" + "ab" * 32  # that no registry has
+REMEDY = re.compile(r"^  [A-Z][a-z]+\b.*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,30 @@ class Story(Hand):
         return {
             each["ServiceName"]: each["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"] for each in services
         }
+
+
+def told(said: Said, name: str, code: int) -> None:
+    """The command ended with this error, in JSON and in words, remedy included."""
+    assert said.code == code, said.err
+    assert said.json["error"] == name, said.out
+    assert said.json["remedy"].split()[0][0].isupper()
+    assert said.json["message"].splitlines()[0] in said.err
+    assert REMEDY.search(said.err)
+    assert "Traceback" not in said.err
+
+
+def recorded(deployment: Any, name: str, words: str) -> None:
+    """A deployment ended by this error: it came after the intent was on record, so history tells it, in its words."""
+    assert deployment["phases"][-1]["phase"] == "errored", name
+    assert words in deployment["phases"][-1]["message"]
+
+
+@pytest.fixture
+def unchanged(story: Story) -> Iterator[None]:
+    """Whatever the test does by commands leaves everything as it was; a person's own commit is taken back."""
+    before = story.everything()
+    yield
+    assert story.everything() == before
 
 
 @pytest.fixture(scope="module")
