@@ -1,45 +1,21 @@
-"""Every ordinary mishap ends in its own error with a remedy and an exit code, and changes nothing."""
+"""A wrong word or a wrong file ends in its own error with a remedy and an exit code, and changes nothing."""
 
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import PROJECT, Said, Story
-
-DIGEST = "sha256:" + "ab" * 32
-REMEDY = re.compile(r"^  [A-Z][a-z]+\b.*", re.MULTILINE)
-
-
-def told(said: Said, name: str, code: int) -> None:
-    """The command ended with this error, in JSON and in words, remedy included."""
-    assert said.code == code, said.err
-    assert said.json["error"] == name, said.out
-    assert said.json["remedy"].split()[0][0].isupper()
-    assert said.json["message"].splitlines()[0] in said.err
-    assert REMEDY.search(said.err)
-    assert "Traceback" not in said.err
+from sandbox.remote import git
+from tests.e2e.conftest import DIGEST, PROJECT, Story, told
 
 
 def with_digest(story: Story, text: str) -> bytes:
     """Staging's release file with something else where the digest stands."""
     return re.sub(rb'(digest:) *"[^"]*"', rb'\1 "' + text.encode() + b'"', story.read("releases/staging.yaml"), count=1)
-
-
-@pytest.fixture
-def unchanged(story: Story) -> Iterator[None]:
-    """Whatever the test does by commands leaves everything as it was; a person's own commit is taken back."""
-    before = story.everything()
-    yield
-    assert story.everything() == before
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -105,81 +81,73 @@ def test_an_unknown_environment_is_told_with_the_near_one(story: Story, command:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_a_clone_without_a_remote_is_told(story: Story) -> None:
-    subprocess.run(["git", "-C", story.sandbox.clone, "remote", "rename", "origin", "elsewhere"], check=True)
-    try:
-        said = story.releasectl("reconcile", "staging", "--json")
-    finally:
-        subprocess.run(["git", "-C", story.sandbox.clone, "remote", "rename", "elsewhere", "origin"], check=True)
-
-    told(said, "MissingRemote", 3)
-    assert "git remote add" in said.err
-
-
-@pytest.mark.usefixtures("unchanged")
-def test_a_remote_that_is_not_there_is_told(story: Story) -> None:
-    away = story.sandbox.remote.with_name("away.git")
-    story.sandbox.remote.rename(away)
-    try:
-        said = story.releasectl("status", "--json")
-    finally:
-        away.rename(story.sandbox.remote)
-
-    told(said, "MissingRemote", 3)
-
-
-def test_a_folder_that_is_no_clone_is_told(story: Story, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("releasectl")), "status", "--json"],
-        cwd=tmp_path, env=story.sandbox.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    told(Said(done.returncode, done.stdout, done.stderr), "NotARepository", 2)
-
-
-@pytest.mark.usefixtures("unchanged")
-def test_no_engine_is_told_with_how_to_get_one(story: Story, tmp_path: Path) -> None:
-    git = Path(shutil.which("git") or "git").parent
-    said = story.releasectl("preview", "staging", "--json", PATH=str(git), HOME=str(tmp_path))
-
-    told(said, "NoEngine", 3)
-    assert "make setup" in said.err
-
-
-@pytest.mark.usefixtures("unchanged")
-@pytest.mark.parametrize("passphrase", ["wrong", None])
-def test_a_wrong_or_missing_passphrase_is_told(story: Story, passphrase: str | None) -> None:
-    said = story.releasectl("preview", "staging", "--json", PULUMI_CONFIG_PASSPHRASE=passphrase)
-
-    told(said, "WrongPassphrase", 3)
-    assert "PULUMI_CONFIG_PASSPHRASE" in said.err
-
-
-@pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
-    ("code", "answer", "name"),
+    ("words", "name", "code"),
     [
-        (400, "AccessDeniedException", "AwsDenied"),
-        (400, "ThrottlingException", "AwsThrottled"),
-        (503, "ServiceUnavailable", "AwsUnreachable"),
+        (("preview", "staging", "--ref", "nowhere"), "UnknownCommit", 2),
+        (("redeploy", "staging", "wbe"), "UnknownService", 2),
+        (("reject", "staging", "wbe", DIGEST, "--reason", "no"), "UnknownService", 2),
+        (("reject", "staging", "web", "v1.0.0", "--reason", "no"), "WrongWords", 2),
+        (("hold", "staging", "--reason", "x" * 2001), "WrongWords", 2),
+        (("rollback", "staging", "--to", "20261121T004000Z-3f9c1a"), "UnknownDeployment", 2),
+        (("rollback", "staging"), "NothingLive", 1),
+        (("promote", "production"), "NothingLive", 1),
     ],
 )
-def test_aws_saying_no_is_told_apart(story: Story, code: int, answer: str, name: str) -> None:
-    with aws_that_answers(code, answer) as endpoint:
-        said = story.releasectl("bump", "web", DIGEST, "--json", AWS_ENDPOINT_URL=endpoint)
-
-    told(said, name, 3)
-    assert DIGEST in said.err, "with what was being asked"
+def test_words_that_name_nothing_are_told(story: Story, words: tuple[str, ...], name: str, code: int) -> None:
+    told(story.releasectl(*words, "--json"), name, code)
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_aws_being_away_is_told(story: Story) -> None:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets it, nobody answers
-        endpoint = f"http://127.0.0.1:{reserved.getsockname()[1]}"
-        said = story.releasectl("bump", "web", DIGEST, "--json", AWS_ENDPOINT_URL=endpoint)
+def test_a_patience_that_is_no_number_is_told(story: Story) -> None:
+    told(story.releasectl("status", "--json", RELEASECTL_PATIENCE="a minute"), "WrongPatience", 2)
 
-    told(said, "AwsUnreachable", 3)
+
+@pytest.mark.usefixtures("unchanged")
+def test_settings_that_are_not_there_are_told_with_their_name(story: Story, clone: Path) -> None:
+    (clone / "Pulumi.staging.yaml").unlink()
+
+    said = story.releasectl("preview", "staging", "--json")
+
+    told(said, "MissingFile", 2)
+    assert "reading Pulumi.staging.yaml at the work tree" in said.err
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_program_that_nobody_merged_is_told(story: Story, clone: Path) -> None:
+    unmerged = git(clone, "commit-tree", "HEAD^{tree}", "-p", "HEAD", "-m", "Not reviewed")
+    pinned = re.sub(r'(program:) *"?[0-9a-f]{40}"?', rf'\1 "{unmerged}"', (clone / "releases/staging.yaml").read_text())
+    (clone / "releases/staging.yaml").write_text(pinned)
+
+    said = story.releasectl("preview", "staging", "--json")
+
+    told(said, "ProgramNotOnMain", 2)
+    assert unmerged in said.err
+
+
+def test_a_text_that_cannot_be_replaced_alone_is_left_to_a_person(story: Story) -> None:
+    original = story.read("releases/production.yaml")
+    story.commit({"releases/production.yaml": re.sub(rb"^program:.*", b"program: >-", original, flags=re.MULTILINE)})
+    before = story.everything()
+
+    said = story.releasectl("bump", "--program", "--environment", "production", "--json")
+
+    told(said, "CannotEdit", 2)
+    assert "releases/production.yaml:" in said.err, "with its line"
+    assert story.everything() == before
+    story.commit({"releases/production.yaml": original})
+
+
+def test_a_rejected_build_is_not_bumped(story: Story) -> None:
+    built = story.build_new("1.0.0")
+    assert story.releasectl("reject", "staging", "web", built.digest, "--reason", "it counts twice").code == 0
+    before = story.everything()
+
+    said = story.bump(built, "--json")
+
+    told(said, "Rejected", 1)
+    assert "it counts twice" in said.err
+    assert story.everything() == before
 
 
 def test_a_port_in_use_is_told_and_leaves_no_sandbox(tmp_path: Path) -> None:
@@ -198,26 +166,9 @@ def test_a_port_in_use_is_told_and_leaves_no_sandbox(tmp_path: Path) -> None:
     assert not (tmp_path / "box").exists()
 
 
-@contextmanager
-def aws_that_answers(status: int, code: str) -> Iterator[str]:
-    """An AWS that gives the same error to every call, in the JSON protocol's form."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            body = f'{{"__type": "{code}", "message": "told by the test"}}'.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+@pytest.fixture
+def clone(story: Story) -> Iterator[Path]:
+    """Where a person works; whatever the test does to the files is undone."""
+    story.pull()
+    yield story.sandbox.clone
+    story.pull()
