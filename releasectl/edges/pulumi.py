@@ -247,7 +247,7 @@ class Session:
     def _too_long(self, word: str, seconds: float) -> TookTooLong:
         last = _last_step(self.folder / f"{word}.steps.jsonl")
         return TookTooLong(
-            f"running `{word}`: it did not end within {seconds / 60:.0f} minutes; the last it said: {last}",
+            f"running `{word}`: it did not end within {seconds:.0f} s; the last it said: {last}",
             f"Look at {self.folder / 'engine.err'}; `deadline` in pipeline.yaml gives an update more time.",
         )
 
