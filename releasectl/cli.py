@@ -33,6 +33,9 @@ for command in (
 
 def main() -> NoReturn:
     """The one place where errors become words and exit codes."""
+    from releasectl.edges import interrupt  # noqa: PLC0415
+
+    interrupt.install()
     wants_json = "--json" in sys.argv
     # https://no-color.org: click asks only whether stdout is a terminal.
     color = False if os.environ.get("NO_COLOR") else None
@@ -47,6 +50,8 @@ def main() -> NoReturn:
         error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. What the engine has begun goes on; the next reconcile picks it up.", err=True)
-        code = INTERRUPTED
+        click.echo("Interrupted. Nothing is lost: run the same command again and it goes on.", err=True)
+        sys.stdout.flush()
+        # Threads may still watch a service; nobody waits for them.
+        os._exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

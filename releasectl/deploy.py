@@ -13,14 +13,14 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from releasectl import apply, evidence, plan, report, target, verify
+from releasectl import apply, evidence, plan, recover, report, target, verify
 from releasectl.admission import Evidence, admit
-from releasectl.errors import ControllerError, Finding, Retry
+from releasectl.errors import ControllerError, Finding, Interrupted, Retry
 from releasectl.evidence import Copy
 from releasectl.next_step import ATTEMPTS
 from releasectl.outputs import Outputs, Service
 from releasectl.outputs import read as read_outputs
-from releasectl.record import Deployment, Kind, Moment, Phase, new_id
+from releasectl.record import Deployment, Ended, Kind, Moment, Phase, new_id
 from releasectl.release import Pin
 from releasectl.target import Target
 from releasectl.verify import Health, Observation, Pinned, Proof
@@ -40,7 +40,7 @@ def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
     """What `wanted` would change; changes nothing. Raises what the engine, git and AWS raise."""
     check_program(wanted, world)
     prepare(wanted, world, folder)
-    with _open(wanted, world, folder, "preview") as session:
+    with open_session(wanted, world, folder, "preview") as session:
         return session.preview()
 
 
@@ -49,39 +49,62 @@ def release(
 ) -> Deployment:
     """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed.
 
-    `history` is the environment's, newest first; `early` the evidence that needed no plan.
+    `history` is the environment's, newest first; `early` the evidence that needed no plan. Raises Interrupted and
+    KeyboardInterrupt also later, once that is on record.
     """
     check_program(wanted, world)
     last = history[0] if history else None
     now = world.clock.now()
     identifier = new_id(now, last.id if last else "")
     folder = world.folder / wanted.environment / identifier
+    # While somebody holds the stack its state is half of a truth, and so is a preview of it (measured).
+    recover.free(wanted, history, world)
     world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
     _forget_old(folder.parent)
     prepare(wanted, world, folder)
-    with _open(wanted, world, folder, identifier) as session:
-        planned = session.preview()
-        outputs = read_outputs(planned.outputs)
-        world.say(f"{wanted.environment}: plan: {planned.sentence}")
-        applied = evidence.newest_applied(history)
-        known, copies = evidence.with_plan(early, wanted, planned, applied=applied, world=world)
-        admission = admit(known, planned=True)
-        for no in admission.nos:
-            world.say(f"{wanted.environment}: {no}")
-        deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
-        deployment = replace(deployment, kind=early.kind)
-        if admission.refused:
-            return refuse(deployment, admission.refused, world, last)
-        deployment = _with_baseline(deployment, outputs, last, world)
-        world.records.open(deployment, last.id if last else "")
-        try:
-            _bring(copies, outputs, world)
-            _shield(deployment, outputs, world)
-            world.say(f"{wanted.environment}: applying")
-            result = session.up()
-        except ControllerError as error:
-            return errored(deployment, error, world)
-    return conclude(deployment, result, world)
+    with world.engine.hold(folder):
+        with open_session(wanted, world, folder, identifier) as session:
+            planned = _planned(session, wanted, world)
+            world.say(f"{wanted.environment}: plan: {planned.sentence}")
+            applied = evidence.newest_applied(history)
+            known, copies = evidence.with_plan(early, wanted, planned, applied=applied, world=world)
+            admission = admit(known, planned=True)
+            for no in admission.nos:
+                world.say(f"{wanted.environment}: {no}")
+            deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
+            deployment = replace(deployment, kind=early.kind)
+            if admission.refused:
+                return refuse(deployment, admission.refused, world, last)
+            deployment = _with_baseline(deployment, last, world)
+            world.records.open(deployment, last.id if last else "")
+            deployment, result = _apply(deployment, copies, session, world)
+        return conclude(deployment, result, world) if result else deployment
+
+
+def _apply(
+    deployment: Deployment, copies: tuple[Copy, ...], session: Session, world: World
+) -> tuple[Deployment, apply.Result | None]:
+    """From the intent to the engine's result; None when our machinery broke, which is on record then."""
+    outputs = read_outputs(deployment.outputs)
+    try:
+        _bring(copies, outputs, world)
+        _shield(deployment, outputs, world)
+        world.say(f"{deployment.environment}: applying")
+        return deployment, session.up()
+    except (Interrupted, KeyboardInterrupt):
+        interrupted(deployment, world)
+        raise
+    except ControllerError as error:
+        return errored(deployment, error, world), None
+
+
+def _planned(session: Session, wanted: Target, world: World) -> plan.Plan:
+    """The plan, once nothing is pending that an engine died over: an update would make those objects twice."""
+    planned = session.preview()
+    if not planned.pending:
+        return planned
+    recover.settle(session, planned.pending, wanted.region, world, answers={})
+    return session.preview()
 
 
 def refuse_early(
@@ -99,9 +122,8 @@ def conclude(deployment: Deployment, result: apply.Result, world: World) -> Depl
     findings = apply.findings(result)
     message = "the engine failed" if findings else "the engine is done"
     outputs = result.plan.outputs or deployment.outputs
-    deployment = world.records.add(
-        deployment, Moment(Phase.VERIFYING, world.clock.now(), message), outputs=outputs, findings=findings
-    )
+    moment = Moment(Phase.VERIFYING, world.clock.now(), message)
+    deployment = world.records.add(deployment, moment, outputs=outputs, findings=findings, holder=world.holder)
     return prove(deployment, world)
 
 
@@ -136,6 +158,13 @@ def errored(deployment: Deployment, error: ControllerError, world: World) -> Dep
     return deployment
 
 
+def interrupted(deployment: Deployment, world: World) -> Deployment:
+    """A signal stopped us: the next run goes on with the same release at once."""
+    message = "interrupted: a signal stopped it; the next reconcile goes on"
+    moment = Moment(Phase.ERRORED, world.clock.now(), message)
+    return world.records.add(deployment, moment, ended=Ended.BY_SIGNAL)
+
+
 def check_program(wanted: Target, world: World) -> None:
     """The pinned program is on main: nobody's branch runs with an environment's credentials."""
     program = wanted.release.program
@@ -146,7 +175,7 @@ def check_program(wanted: Target, world: World) -> None:
 
 def prepare(wanted: Target, world: World, folder: Path) -> None:
     """The program at its pinned commit, with this release's data in it: all that the worker reads."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     checkout = folder / "checkout"
     world.desired.export(wanted.release.program, checkout)
     for path, raw in wanted.files.items():
@@ -159,13 +188,15 @@ def _forget_old(folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _open(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
+def open_session(wanted: Target, world: World, folder: Path, message: str) -> AbstractContextManager[Session]:
+    """A worker in a folder that is prepared for `wanted`."""
     return world.engine.open(
         folder,
         wanted.environment,
         message=message,
         variables=wanted.variables,
         secrets_provider=wanted.secrets_provider,
+        deadline=wanted.policy.deadline.total_seconds(),
     )
 
 
@@ -203,15 +234,17 @@ def refuse(deployment: Deployment, findings: tuple[Finding, ...], world: World, 
     return refused
 
 
-def _with_baseline(deployment: Deployment, outputs: Outputs, last: Deployment | None, world: World) -> Deployment:
+def _with_baseline(deployment: Deployment, last: Deployment | None, world: World) -> Deployment:
     """How the services looked before: what was already red cannot judge this release.
 
-    A further attempt keeps the baseline of the first: by now this very release may be what is red.
+    A further attempt keeps the baseline of the first: by now this very release may be what is red. It looks all the
+    same, since a look waits for what an attempt that was cut off still has under way at AWS.
     """
-    if deployment.attempt > 1 and last is not None:
-        return replace(deployment, before=last.before)
+    outputs = read_outputs(deployment.outputs)
     existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
     seen = _observe(existing, outputs.region, world, watch=0)
+    if last is not None and last.phase is Phase.ERRORED and last.identity == deployment.identity:
+        return replace(deployment, before=last.before)
     return replace(deployment, before={name: replace(one, log=()) for name, one in seen.items()})
 
 
@@ -250,12 +283,15 @@ def _pinned(pin: Pin, repository: str, region: str, world: World) -> Pinned:
 
 
 def _observe(services: Mapping[str, Service], region: str, world: World, *, watch: float) -> dict[str, Observation]:
-    """All services at once: each is watched for the whole time."""
+    """All services at once: each is watched for the whole time. An interruption does not wait for that."""
     if not services:
         return {}
-    with ThreadPoolExecutor(len(services)) as pool:
+    pool = ThreadPoolExecutor(len(services))
+    try:
         seen = pool.map(lambda service: world.live.observe(region, service, watch=watch), services.values())
         return dict(zip(services, seen, strict=True))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _released(services: Mapping[str, Pin]) -> Iterator[tuple[str, Pin]]:

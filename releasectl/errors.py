@@ -48,6 +48,13 @@ class ControllerError(Exception):
         return {"error": type(self).__name__, "message": self.message, "remedy": self.remedy}
 
 
+class Interrupted(ControllerError):
+    """A person or a runner stopped us by a signal; what was done is on record."""
+
+    exit_code = 130
+    retry = Retry.BACKOFF
+
+
 class InvalidFile(ControllerError):
     """A file breaks its format. `findings` holds everything that is wrong with it, not only the first."""
 

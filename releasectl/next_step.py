@@ -10,21 +10,11 @@ from enum import StrEnum
 
 from releasectl.admission import Admission
 from releasectl.evidence import newest_applied
-from releasectl.record import Deployment, Phase
+from releasectl.record import Deployment, Ended, Phase, Worker
 from releasectl.way_back import WayBack
 
 ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
 FIRST_WAIT = timedelta(seconds=10)  # then three times as long after each attempt
-
-
-class Worker(StrEnum):
-    """What is known of the worker of a deployment that is still `applying`."""
-
-    NONE = "none"  # no deployment is applying
-    RUNNING = "running"
-    DONE = "done"
-    GONE = "gone"
-    ELSEWHERE = "elsewhere"  # on another host
 
 
 class Action(StrEnum):
@@ -40,7 +30,7 @@ class Action(StrEnum):
     ADOPT = "adopt"  # an engine of ours still works: wait for it
     CONCLUDE = "conclude"  # the engine is done, its result is not written yet
     PROVE = "prove"  # applied, not proven
-    GIVE_UP = "give-up"  # somebody else's, or cut off
+    RECOVER = "recover"  # all who worked on it are dead: set free what they held
 
 
 RESTING = (Action.REST, Action.STALL, Action.WAIT)
@@ -93,14 +83,20 @@ def next_step(situation: Situation) -> Step:
 
 
 def _unfinished(last: Deployment, worker: Worker) -> Step:
+    run = f" ({last.holder.run})" if last.holder.run else ""
+    where = f"{last.holder.host}{run}, {last.phase} since {last.since:%H:%M:%S} UTC"
+    if worker is Worker.HELD:
+        return Step(Action.WAIT, f"another controller works on deployment {last.id}: pid {last.holder.pid} on {where}")
     if last.phase is Phase.VERIFYING:
         return Step(Action.PROVE, f"deployment {last.id} is applied and not proven yet")
+    if worker is Worker.ELSEWHERE:
+        look = f"if it is dead: releasectl unlock {last.environment}"
+        return Step(Action.WAIT, f"deployment {last.id} belongs to {where}; {look}")
     by_worker = {
         Worker.RUNNING: Step(Action.ADOPT, f"the engine of deployment {last.id} is still at work"),
         Worker.DONE: Step(Action.CONCLUDE, f"the engine of deployment {last.id} is done, its result is not recorded"),
-        Worker.ELSEWHERE: Step(Action.GIVE_UP, f"deployment {last.id} is applied by {last.holder.host}"),
     }
-    return by_worker.get(worker, Step(Action.GIVE_UP, f"deployment {last.id} was cut off while applying"))
+    return by_worker.get(worker, Step(Action.RECOVER, f"deployment {last.id} was cut off: who worked on it is dead"))
 
 
 def admitted(situation: Situation, reason: str, attempt: int = 1) -> Step:
@@ -119,8 +115,18 @@ def _settled(applied: Deployment, situation: Situation) -> Step:
         return Step(Action.REST, f"it runs what main says, proven by deployment {applied.id}")
     if applied.phase is Phase.FAILED:
         return _taken_back(applied, situation.way_back)
+    return _again(applied, situation)
+
+
+def _again(applied: Deployment, situation: Situation) -> Step:
+    """Our machinery broke, or was stopped."""
+    if applied.ended is Ended.BY_SIGNAL:
+        # Somebody stopped it, so nothing is broken: it goes on at once and is no further attempt.
+        return admitted(situation, f"deployment {applied.id} was interrupted", applied.attempt)
     if applied.attempt >= ATTEMPTS:
         return Step(Action.STALL, f"{applied.attempt} attempts ended in an error, the last with: {applied.message}")
+    if applied.ended is Ended.BY_DEATH:
+        return admitted(situation, f"deployment {applied.id} was cut off", applied.attempt + 1)
     until = applied.since + FIRST_WAIT * 3 ** (applied.attempt - 1)
     if situation.now < until:
         return Step(Action.BACK_OFF, f"attempt {applied.attempt} ended in an error: {applied.message}", until=until)

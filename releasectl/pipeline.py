@@ -102,7 +102,8 @@ Repository = Annotated[
 class Environment:
     """One place where services run and the policy before it.
 
-    `promotes_from` is "" for the first one; `watch` is how long a released service has to be well to be proven.
+    `promotes_from` is "" for the first one; `watch` is how long a released service has to be well to be proven;
+    `deadline` is how long one update may take before its engine is asked to stop.
     """
 
     name: ServiceName
@@ -112,6 +113,7 @@ class Environment:
     promotes_from: str = ""
     freeze: tuple[Freeze, ...] = ()
     watch: Annotated[Duration, Field(json_schema_extra={"default": "30s"})] = timedelta(seconds=30)
+    deadline: Annotated[Duration, Field(json_schema_extra={"default": "60m"})] = timedelta(minutes=60)
 
     def frozen(self, now: datetime) -> tuple[Freeze, datetime] | None:
         """The window that is in force at the aware `now` and lasts longest, with its end in UTC."""

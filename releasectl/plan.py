@@ -46,11 +46,27 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """What an engine that died had begun, as the state remembers it: nobody knows how it ended."""
+
+    operation: str  # creating, updating, deleting
+    type: str
+    urn: str
+    inputs: Mapping[str, object] = field(default_factory=dict)  # secrets read "[secret]"
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the program."""
+        return self.urn.rsplit("::", 1)[-1]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A preview as data. `identity` is the same for two previews that would do the same."""
 
     changes: tuple[Change, ...] = ()
     outputs: Mapping[str, object] = field(default_factory=dict)
+    pending: tuple[Pending, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -72,14 +88,20 @@ class Plan:
 
 _ADAPTER = TypeAdapter(tuple[Change, ...])
 _STEPS = TypeAdapter(list[Change])
+_PENDING = TypeAdapter(tuple[Pending, ...])
 
 
-def from_steps(steps: Sequence[Mapping[str, object]], outputs: Mapping[str, object]) -> Plan:
+def from_steps(
+    steps: Sequence[Mapping[str, object]],
+    outputs: Mapping[str, object],
+    pending: Sequence[Mapping[str, object]] = (),
+) -> Plan:
     """A plan from the worker's steps (see edges/worker.py); the order in which the engine told them is not kept."""
     changes = [
         change for change in _STEPS.validate_python(list(steps)) if change.operation != "same" or change.unprotects
     ]
-    return Plan(tuple(sorted(changes, key=lambda change: (change.urn, change.operation))), outputs)
+    ordered = sorted(changes, key=lambda change: (change.urn, change.operation))
+    return Plan(tuple(ordered), outputs, _PENDING.validate_python(list(pending)))
 
 
 def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:

@@ -6,30 +6,24 @@ decision to `next_step`; it works on the fetched tip of main, whatever commit wo
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from datetime import timedelta
 
-from releasectl import deploy, evidence, target, way_back
+from releasectl import deploy, evidence, recover, target, way_back
 from releasectl.admission import Evidence, admit
-from releasectl.errors import ControllerError, Retry
+from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.evidence import LOOK_BACK
-from releasectl.next_step import RESTING, Action, Situation, Step, Worker, admitted, next_step
+from releasectl.locks import StackLocked
+from releasectl.next_step import RESTING, Action, Situation, Step, admitted, next_step
 from releasectl.proposals import Proposal
-from releasectl.record import Deployment, Phase
+from releasectl.record import Deployment, Phase, Worker
 from releasectl.target import Target
 from releasectl.way_back import WayBack
 from releasectl.world import World
 
 POLL = 0.2
-
-
-class Busy(ControllerError):
-    """Another controller works on this environment."""
-
-    retry = Retry.BACKOFF
-
-
-class CutOff(ControllerError):
-    """A deployment's engine ended without a result; what it left has to be looked at first."""
+LOCK_POLL = 5.0  # seconds
+LOCK_PATIENCE = 5 * 60.0  # seconds to wait for somebody else's update of the stack; then a later run asks again
+GRACE = timedelta(minutes=10)  # for an adopted engine that was asked to stop
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,10 @@ class Standing:
 def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool = True) -> Standing:
     """Steps until the environment rests, stalls or waits for something that is not ours.
 
-    `retry` tries a stalled release once more; without `wait` it also returns where it would have to back off.
+    `retry` tries a stalled release once more; without `wait` it also returns where it would have to back off, and
+    raises StackLocked at once.
     """
-    said_no = False
+    said_no, patience = False, LOCK_PATIENCE if wait else 0.0
     while True:
         standing = look(environment, world)
         if retry and standing.step.action in (Action.STALL, Action.BACK_OFF):
@@ -68,9 +63,22 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
             return replace(standing, exit_code=standing.exit_code or int(said_no))
         if step.action is Action.BACK_OFF and step.until:
             world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
-        else:
+            continue
+        try:
             deployment = act(standing, step, world)
-            said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
+        except StackLocked as error:
+            if patience <= 0:
+                raise
+            world.say(f"{environment}: {error.message}; waiting")
+            world.clock.sleep(LOCK_POLL)
+            patience -= LOCK_POLL
+            continue
+        except ControllerError as error:
+            if error.retry is not Retry.AT_ONCE:
+                raise
+            world.say(f"{environment}: {error.message}; looking again")
+            continue
+        said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
 
 
 def reconcile_all(world: World, *, wait: bool = True) -> Iterator[tuple[str, Standing | ControllerError]]:
@@ -91,7 +99,7 @@ def look(environment: str, world: World) -> Standing:
     situation = Situation(
         identity=wanted.identity if wanted.is_created else "",
         history=history,
-        worker=_worker(history[0], world) if history else Worker.NONE,
+        worker=recover.presence(history[0], world) if history else Worker.NONE,
         admission=admit(known, planned=False),
         way_back=_way_back(history, wanted, world),
         now=known.now,
@@ -133,7 +141,7 @@ def rollback_branch(bad: Deployment) -> str:
 
 
 def act(standing: Standing, step: Step, world: World) -> Deployment | None:
-    """Do one step. Raises what a release raises before it changed anything, Busy, CutOff."""
+    """Do one step. Raises what a release raises before it changed anything."""
     last = standing.deployment
     if step.action is Action.REFUSE:
         return _refuse(standing, world)
@@ -148,21 +156,32 @@ def act(standing: Standing, step: Step, world: World) -> Deployment | None:
     if step.action is Action.ROLL_BACK:
         roll_back(standing, world)
         return last
-    return _go_on(last, step, world)
+    with world.engine.hold(recover.work_folder(last, world)) as alone:
+        return _go_on(standing, last, step, world) if alone else last
 
 
-def _go_on(last: Deployment, step: Step, world: World) -> Deployment:
-    """With a deployment that somebody began."""
-    folder = work_folder(last, world)
+def _go_on(standing: Standing, last: Deployment, step: Step, world: World) -> Deployment:
+    """With a deployment that somebody began and that nobody but us works on."""
     if step.action is Action.ADOPT:
-        while world.engine.is_running(folder):
-            world.clock.sleep(POLL)
-        return last
+        return _adopt(standing, last, world)
     if step.action is Action.CONCLUDE:
-        return _conclude(last, folder, world)
+        return _conclude(last, world)
     if step.action is Action.PROVE:
         return deploy.prove(last, world)
-    raise _given_up(last, step, folder)
+    return recover.cut_off(last, standing.target, world)
+
+
+def _adopt(standing: Standing, last: Deployment, world: World) -> Deployment:
+    """Wait for the engine of a dead controller; one that takes longer than an update may is asked to stop."""
+    folder = recover.work_folder(last, world)
+    deadline = last.since + standing.target.policy.deadline
+    while world.engine.is_running(folder):
+        if world.clock.now() > deadline:
+            world.say(f"{last.environment}: the engine of deployment {last.id} takes too long; asking it to stop")
+            world.engine.stop(folder)
+            deadline = world.clock.now() + GRACE
+        world.clock.sleep(POLL)
+    return last
 
 
 def _refuse(standing: Standing, world: World) -> Deployment:
@@ -195,40 +214,14 @@ def roll_back(standing: Standing, world: World) -> str:
     return commit
 
 
-def _conclude(last: Deployment, folder: Path, world: World) -> Deployment:
+def _conclude(last: Deployment, world: World) -> Deployment:
     try:
-        result = world.engine.result(folder, "up")
+        result = world.engine.result(recover.work_folder(last, world), "up")
+    except Interrupted:
+        return deploy.interrupted(last, world)
     except ControllerError as error:
         return deploy.errored(last, error, world)
     return deploy.conclude(last, result, world) if result else last
-
-
-def _given_up(last: Deployment, step: Step, folder: Path) -> ControllerError:
-    if "cut off" not in step.reason:
-        run = f" ({last.holder.run})" if last.holder.run else ""
-        return Busy(
-            f"reconciling {last.environment}: {step.reason}{run} since {last.since:%H:%M:%S} UTC", "Wait for it."
-        )
-    return CutOff(
-        f"reconciling {last.environment}: {step.reason}; its engine ended without a result",
-        f"Look at {folder / 'engine.err'} and at `pulumi stack export` for pending operations before anything else.",
-    )
-
-
-def work_folder(deployment: Deployment, world: World) -> Path:
-    """Where the worker of a deployment works on this host."""
-    return world.folder / deployment.environment / deployment.id
-
-
-def _worker(last: Deployment, world: World) -> Worker:
-    if last.phase is not Phase.APPLYING:
-        return Worker.NONE
-    if (last.holder.host, last.holder.boot) != (world.holder.host, world.holder.boot):
-        return Worker.ELSEWHERE
-    folder = work_folder(last, world)
-    if (folder / "up.json").exists():
-        return Worker.DONE
-    return Worker.RUNNING if world.engine.is_running(folder) else Worker.GONE
 
 
 def _exit_code(step: Step, last: Deployment | None) -> int:

@@ -48,6 +48,14 @@ class Kind(StrEnum):
     DRIFT_FIX = "drift-fix"  # the same release again, because the world moved away from it
 
 
+class Ended(StrEnum):
+    """What ended a deployment's attempt, where it was not the attempt itself."""
+
+    BY_ITSELF = ""
+    BY_SIGNAL = "interrupted"  # a person or a runner stopped it
+    BY_DEATH = "cut-off"  # its controller and its engine died
+
+
 class UnreadableRecord(ControllerError):
     """A file of the branch `deployments` is not what we wrote."""
 
@@ -60,6 +68,18 @@ class Holder:
     boot: str
     pid: int
     run: str = ""  # the CI run's URL, where there is one
+    folder: str = ""  # where its deployments have their work folders on that host
+
+
+class Worker(StrEnum):
+    """What is known of those who work on a deployment that is not over."""
+
+    NONE = "none"  # every deployment is over
+    HELD = "held"  # its controller lives
+    RUNNING = "running"  # its controller died, its engine still works
+    DONE = "done"  # its engine left a result
+    GONE = "gone"  # both are dead
+    ELSEWHERE = "elsewhere"  # on another host; nobody can tell whether it lives
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,8 @@ class Deployment:
     holder: Holder
     phases: Annotated[tuple[Moment, ...], Field(min_length=1)]
     attempt: int = 1
+    ended: Ended = Ended.BY_ITSELF
+    notes: tuple[Moment, ...] = ()  # what people did about it: a lock that was cleared by hand
     kind: Kind = Kind.CHANGE
     action: str = ""  # what releasectl did to make the commit: bump, automatic-rollback; "" for a person
     watch: float = 0.0  # seconds over which the services have to be well
@@ -146,10 +168,10 @@ def first_line(deployment: Deployment) -> bytes:
     return _line(as_data(deployment))
 
 
-def next_line(moment: Moment, **facts: object) -> bytes:
-    """A later line: one more phase, and the facts that came with it (fields of Deployment)."""
-    data = TypeAdapter(dict[str, Any]).dump_python({"phases": [moment], **facts}, mode="json")
-    return _line(data)
+def next_line(moment: Moment | None, **facts: object) -> bytes:
+    """A later line: one more phase, or none, and the facts that came with it (fields of Deployment)."""
+    phases = {"phases": [moment]} if moment else {}
+    return _line(TypeAdapter(dict[str, Any]).dump_python({**phases, **facts}, mode="json"))
 
 
 def read(path: str, raw: bytes) -> Deployment:
@@ -158,8 +180,8 @@ def read(path: str, raw: bytes) -> Deployment:
     try:
         for line in raw.splitlines():
             data = json.loads(line)
-            phases = [*merged.get("phases", ()), *data.get("phases", ())]
-            merged |= data | {"phases": phases}
+            grown = {key: [*merged.get(key, ()), *data.get(key, ())] for key in ("phases", "notes")}
+            merged |= data | grown
         return _VERSIONED[merged.pop("schema", None)].validate_python(merged)
     except (ValueError, ValidationError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableRecord(

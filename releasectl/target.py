@@ -17,6 +17,7 @@ from releasectl.pipeline import Environment, Pipeline, parse_pipeline
 from releasectl.release import Release, identity, parse_release
 
 PIPELINE = "pipeline.yaml"
+PROJECT = "Pulumi.yaml"
 
 
 class MissingFile(ControllerError):
@@ -96,6 +97,12 @@ def settings_path(environment: str) -> str:
 def read_pipeline(reader: Reader, commit: str) -> Pipeline:
     """The pipeline at a commit. Raises InvalidFile, MissingFile."""
     return parse_pipeline(PIPELINE, _bytes(reader, commit, PIPELINE))
+
+
+def read_project(reader: Reader, commit: str) -> str:
+    """The name of the Pulumi project at a commit. Raises InvalidFile, MissingFile."""
+    data = document.load(PROJECT, _bytes(reader, commit, PROJECT), every_scalar_is_text=False).data
+    return str(data.get("name", ""))
 
 
 def read_target(reader: Reader, commit: str, environment: str) -> Target:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from releasectl import apply, deploy, proposals, target
+from releasectl import apply, deploy, proposals, recover, target
 from releasectl import reconcile as loop
-from releasectl.errors import ControllerError, Retry
+from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.evidence import newest_applied
-from releasectl.next_step import Worker
 from releasectl.plan import Plan
-from releasectl.record import Deployment, Moment, Phase, new_id
+from releasectl.record import Deployment, Moment, Phase, Worker, new_id
 from releasectl.release import Pin
 from releasectl.target import Target
 from releasectl.world import World
@@ -71,13 +70,7 @@ def look(environment: str, world: World, images: Images, *, folder: Path) -> Lea
         return Leaving(environment, last)
     built = target.read_target(world.desired, source.commit, environment)
     deploy.prepare(built, world, folder)
-    with world.engine.open(
-        folder,
-        environment,
-        message="looking at what would go",
-        variables=built.variables,
-        secrets_provider=built.secrets_provider,
-    ) as session:
+    with deploy.open_session(built, world, folder, "looking at what would go") as session:
         held = session.inventory()
     counts = {name: images.count(built.region, name) for name in _repositories(held)}
     return Leaving(environment, last, built, held, counts)
@@ -91,15 +84,20 @@ def run(leaving: Leaving, world: World, images: Images, *, delete_images: bool) 
     if built is None:
         return None
     if last is not None and not last.phase.is_over:
-        last = world.records.add(last, Moment(Phase.ERRORED, world.clock.now(), "it was cut off; another one follows"))
+        last = recover.cut_off(last, built, world)
+    recover.free(built, (last,) if last else (), world)
     deployment = _intent(leaving, tip, world, last)
-    folder = loop.work_folder(deployment, world)
+    folder = recover.work_folder(deployment, world)
     deploy.prepare(built, world, folder)
-    world.records.open(deployment, last.id if last else "")
-    try:
-        return _destroy(deployment, leaving, world, built=built, images=images)
-    except ControllerError as error:
-        return deploy.errored(deployment, error, world)
+    with world.engine.hold(folder):
+        world.records.open(deployment, last.id if last else "")
+        try:
+            return _destroy(deployment, leaving, world, built=built, images=images)
+        except (Interrupted, KeyboardInterrupt):
+            deploy.interrupted(deployment, world)
+            raise
+        except ControllerError as error:
+            return deploy.errored(deployment, error, world)
 
 
 def _require_settled(standing: loop.Standing) -> None:
@@ -167,14 +165,8 @@ def _destroy(
         if count:
             world.say(f"{leaving.environment}: deleting {count} images of {name}")
             images.delete(built.region, name)
-    folder = loop.work_folder(deployment, world)
-    with world.engine.open(
-        folder,
-        leaving.environment,
-        message=deployment.id,
-        variables=built.variables,
-        secrets_provider=built.secrets_provider,
-    ) as session:
+    folder = recover.work_folder(deployment, world)
+    with deploy.open_session(built, world, folder, deployment.id) as session:
         world.say(f"{leaving.environment}: taking it away: {leaving.resources.sentence}")
         findings = apply.findings(session.destroy())
     if findings:

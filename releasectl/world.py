@@ -13,9 +13,10 @@ from typing import Protocol
 
 from releasectl.apply import Result
 from releasectl.image_facts import ImageFacts
+from releasectl.locks import Lock
 from releasectl.outputs import Service
 from releasectl.plan import Plan
-from releasectl.record import Deployment, Holder, Moment
+from releasectl.record import Deployment, Holder, Moment, Worker
 from releasectl.release_notes import Commit
 from releasectl.verify import Observation
 
@@ -70,8 +71,8 @@ class Records(Protocol):
         Raises Stale when another deployment of the environment came between.
         """
 
-    def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
-        """Write a further line; the deployment with it."""
+    def add(self, deployment: Deployment, moment: Moment | None, **facts: object) -> Deployment:
+        """Write a further line; the deployment with it. Raises Stale when somebody else wrote one since."""
 
 
 class Registry(Protocol):
@@ -99,6 +100,9 @@ class Session(Protocol):
     def up(self) -> Result:
         """Change it."""
 
+    def settle(self, made: Mapping[str, str]) -> None:
+        """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""
+
     def inventory(self) -> Plan:
         """Every resource of the cloud in the stack's state, as the deletion of it."""
 
@@ -110,15 +114,64 @@ class Engine(Protocol):
     """The engine on this machine."""
 
     def open(
-        self, folder: Path, environment: str, *, message: str, variables: Mapping[str, str], secrets_provider: str
+        self,
+        folder: Path,
+        environment: str,
+        *,
+        message: str,
+        variables: Mapping[str, str],
+        secrets_provider: str,
+        deadline: float,
     ) -> AbstractContextManager[Session]:
-        """A worker in a folder whose `checkout` is ready."""
+        """A worker in a folder whose `checkout` is ready; an update of it may take `deadline` seconds."""
 
     def result(self, folder: Path, word: str) -> Result | None:
         """What a worker left in a folder, None while there is nothing."""
 
+    def hold(self, folder: Path) -> AbstractContextManager[bool]:
+        """Work on the deployment of a folder, alone on this host; False while another controller does."""
+
     def is_running(self, folder: Path) -> bool:
-        """Does a worker still work in this folder?"""
+        """Does a worker or its engine still work in a folder?"""
+
+    def worker(self, folder: Path) -> Worker | None:
+        """Who works in a folder; None where the folder is not to be seen from here."""
+
+    def stop(self, folder: Path) -> None:
+        """Ask the engine at work in a folder to end after its running step; asked again, to end at once."""
+
+    def pid(self, folder: Path) -> int | None:
+        """The pid that the engine of a folder's update had, None where there was none."""
+
+
+class Locks(Protocol):
+    """The locks of the state's backend."""
+
+    def held(self, backend: str, project: str, environment: str) -> tuple[Lock, ...]:
+        """Every lock of a stack. `backend` is the settings' one; what the person set wins."""
+
+    def lives(self, lock: Lock) -> bool:
+        """Does the process of a lock live on this host? False also for other hosts."""
+
+    def remove(self, lock: Lock) -> None:
+        """Take exactly this lock away; nothing when it is gone already."""
+
+
+class Runs(Protocol):
+    """Runs of the CI."""
+
+    def ended(self, run: str) -> datetime | None:
+        """When the run of a URL ended, None while it goes on. Raises ControllerError when that cannot be asked."""
+
+
+class Orphans(Protocol):
+    """Objects of the cloud that no state knows."""
+
+    def find(self, region: str, kind: str, inputs: Mapping[str, object]) -> str | None:
+        """The id of what the create of a resource made, None when there is none or it can simply be made again.
+
+        `kind` is the resource's type. Raises CannotTell for a type that nobody can look up.
+        """
 
 
 class Live(Protocol):
@@ -156,6 +209,9 @@ class World:
     live: Live
     notifier: Notifier
     clock: Clock
+    locks: Locks
+    runs: Runs
+    orphans: Orphans
     holder: Holder
     folder: Path  # where deployments have their work folders
     say: Callable[[str], None]  # progress, for people

@@ -63,7 +63,10 @@ def real_world() -> World:
     """The world as it is: this clone, these credentials."""
     from releasectl.edges.clock import Clock, holder  # noqa: PLC0415
     from releasectl.edges.ecr import Ecr  # noqa: PLC0415
+    from releasectl.edges.github_runs import GithubRuns  # noqa: PLC0415
     from releasectl.edges.live import Live  # noqa: PLC0415
+    from releasectl.edges.locks import Locks  # noqa: PLC0415
+    from releasectl.edges.orphans import Orphans  # noqa: PLC0415
     from releasectl.edges.pulumi import Engine  # noqa: PLC0415
     from releasectl.edges.record_branch import RecordBranch  # noqa: PLC0415
     from releasectl.edges.sns import Sns  # noqa: PLC0415
@@ -77,7 +80,10 @@ def real_world() -> World:
         live=Live(),
         notifier=Sns(),
         clock=Clock(),
-        holder=holder(os.environ),
+        locks=Locks(),
+        runs=GithubRuns(os.environ),
+        orphans=Orphans(),
+        holder=holder(os.environ, git.folder),
         folder=git.folder,
         say=say,
     )

@@ -20,7 +20,7 @@ from releasectl.errors import Finding
 from releasectl.next_step import Action
 from releasectl.outputs import Outputs
 from releasectl.outputs import read as read_outputs
-from releasectl.record import Deployment, Phase, as_data
+from releasectl.record import Deployment, Phase, Worker, as_data
 from releasectl.target import Target
 from releasectl.verify import Observation
 from releasectl.world import World
@@ -140,7 +140,8 @@ def helps(standing: loop.Standing) -> str:
         return f"releasectl {'rollback' if good else 'preview'} {environment}"
     if action is Action.WAIT and any(no.finding.rule == "hold" for no in standing.situation.admission.waiting):
         return f"releasectl hold {environment} --lift"
-    return f"releasectl {'history' if action is Action.GIVE_UP else 'reconcile'} {environment}"
+    elsewhere = standing.situation.worker is Worker.ELSEWHERE and action is Action.WAIT
+    return f"releasectl {'unlock' if elsewhere else 'reconcile'} {environment}"
 
 
 def _settings_findings(root: Path, environment: str) -> Iterator[Finding]:

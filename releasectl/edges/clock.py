@@ -27,14 +27,15 @@ class Clock:
         time.sleep(seconds)
 
 
-def holder(environment: Mapping[str, str]) -> Holder:
-    """This process: a pid means something only together with the host and its boot."""
+def holder(environment: Mapping[str, str], folder: Path) -> Holder:
+    """This process, with its work folders: a pid means something only together with the host and its boot."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return Holder(
         host=socket.gethostname(),
         boot=boot.read_text().strip() if boot.exists() else "",
         pid=os.getpid(),
         run=_run(environment),
+        folder=str(folder),
     )
 
 

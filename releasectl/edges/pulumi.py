@@ -1,15 +1,15 @@
-"""Drives the engine: a work folder for one deployment, a worker in it, its results and errors.
+"""Drives the engine: a work folder for one deployment, a worker in it, and who works there.
 
 Comes in: the program's checkout with this release's data in it. Goes out: a preview as a Plan, an update as a
-Result; the engine's messages become our errors here and nowhere else. The worker is started in a session of its
-own with its output in files, so that it survives us; closing its standard input is how it is told to end.
+Result. The worker is started in a session of its own with its output in files, so that it survives us; closing its
+standard input is how it is told to end. Locks in the folder, let go by the kernel, tell who lives.
 """
 
 import contextlib
 import fcntl
 import json
 import os
-import re
+import signal
 import subprocess
 import sys
 import time
@@ -18,61 +18,51 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from releasectl.apply import Problem, Result
-from releasectl.edges import aws, engine
+from releasectl.apply import Result
+from releasectl.edges import engine, engine_words, interrupt
 from releasectl.errors import ControllerError, Retry
-from releasectl.plan import Plan, from_steps
+from releasectl.plan import Plan
+from releasectl.record import Worker
 
 WORKER = Path(__file__).with_name("worker.py")
 POLL = 0.02  # seconds between two looks at the worker's files
-
-# An exception comes with its traceback, whose last line names it; a RunError is meant to be read whole.
-_PROGRAM_SAID = re.compile(
-    r"python inline source runtime error: .*\n(?P<exception>.+)$|an unhandled error occurred: (?P<words>.*)", re.DOTALL
-)
+PREVIEW_DEADLINE = 15 * 60.0  # seconds; also for the small operations
+GRACE = 10 * 60.0  # seconds for an engine that was asked to stop; then it is asked to end at once
+CONTROLLER, ENGINE = "controller.lock", "lock"  # held by whoever lives
 
 Progress = Callable[[str], None]
 
 
-class EngineFailed(ControllerError):
-    """The engine ended badly for a reason that has no name of its own here."""
-
-    retry = Retry.BACKOFF
-
-
-class ProgramFailed(ControllerError):
-    """The program raised; nothing was changed by that alone."""
-
-    retry = Retry.AFTER_CHANGE
-
-
-class WrongPassphrase(ControllerError):
-    """The passphrase of the stack's secrets is wrong or missing."""
-
-
-class StackLocked(ControllerError):
-    """Somebody else updates this stack."""
-
-    retry = Retry.BACKOFF
-
-
-class Interrupted(ControllerError):
+class WorkerGone(ControllerError):
     """A worker ended without a result."""
+
+    retry = Retry.BACKOFF
+
+
+class TookTooLong(ControllerError):
+    """An operation of the engine did not end within its deadline."""
 
     retry = Retry.BACKOFF
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The engine on this machine. `variables` are what a stack's settings add to the environment."""
+    """The engine on this machine."""
 
     say: Progress = field(default=lambda _line: None)
 
     @contextlib.contextmanager
     def open(
-        self, folder: Path, environment: str, *, message: str, variables: Mapping[str, str], secrets_provider: str = ""
+        self,
+        folder: Path,
+        environment: str,
+        *,
+        message: str,
+        variables: Mapping[str, str],
+        secrets_provider: str = "",
+        deadline: float = 3600.0,
     ) -> Iterator["Session"]:
-        """A worker in `folder`, whose `checkout` is ready. Raises NoEngine."""
+        """A worker in `folder`, whose `checkout` is ready; its update may take `deadline` seconds. Raises NoEngine."""
         binary = engine.find()
         job = {
             "environment": environment,
@@ -88,7 +78,7 @@ class Engine:
                 env=_environment(variables), start_new_session=True,
             )  # fmt: skip
         try:
-            yield Session(folder, worker, self.say)
+            yield Session(folder, worker, deadline, self)
         finally:
             if worker.stdin:
                 worker.stdin.close()
@@ -98,18 +88,45 @@ class Engine:
 
     def result(self, folder: Path, word: str) -> Result | None:
         """What a worker left in `folder`, None while there is nothing. For a controller that comes back."""
-        return _read_result(folder, word)
+        return engine_words.read(folder, word)
+
+    @contextlib.contextmanager
+    def hold(self, folder: Path) -> Iterator[bool]:
+        """Work on the deployment of `folder`, alone on this host; False while another controller does."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / CONTROLLER).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def is_running(self, folder: Path) -> bool:
-        """Does a worker or its engine still work in `folder`? They hold a lock that the kernel lets go with them."""
-        try:
-            with (folder / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        """Does a worker or its engine still work in `folder`?"""
+        return _is_held(folder / ENGINE)
+
+    def worker(self, folder: Path) -> Worker | None:
+        """Who works in `folder`, None where it is not to be seen: it is on another machine, or was removed."""
+        if not (folder / CONTROLLER).exists():
+            return None
+        if _is_held(folder / CONTROLLER):
+            return Worker.HELD
+        if self.is_running(folder):
+            return Worker.RUNNING
+        return Worker.DONE if (folder / "up.json").exists() else Worker.GONE
+
+    def stop(self, folder: Path) -> None:
+        """Ask the engine at work in `folder` to end after its running step; asked again, it ends at once."""
+        for word in ("up", "destroy"):
+            pid = _pid(folder, word)
+            if pid and self.is_running(folder) and not (folder / f"{word}.json").exists():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGINT)
+
+    def pid(self, folder: Path) -> int | None:
+        """The pid that the engine of the update in `folder` had, None where there was none."""
+        return _pid(folder, "up") or _pid(folder, "destroy")
 
 
 @dataclass(frozen=True)
@@ -118,21 +135,31 @@ class Session:
 
     folder: Path
     worker: subprocess.Popen[bytes]
-    say: Progress
+    deadline: float
+    engine: Engine
 
     def preview(self) -> Plan:
         """What would change. Raises the error that the engine's words mean; a plan with problems is no plan."""
         result = self._operate("preview")
         if result.problems:
             problem = result.problems[0]
-            raise EngineFailed(
-                f"previewing {_name(problem.urn)}: {problem.message}", "Mend what it names, then preview again."
+            raise engine_words.EngineFailed(
+                f"previewing {engine_words.name(problem.urn)}: {problem.message}",
+                "Mend what it names, then preview again.",
             )
         return result.plan
 
     def up(self) -> Result:
-        """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised."""
-        return self._operate("up")
+        """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised.
+
+        The first signal lets the running step end, the second ends it at once; then Interrupted is raised.
+        """
+        return self._change("up")
+
+    def settle(self, made: Mapping[str, str]) -> None:
+        """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""
+        (self.folder / "settle.in.json").write_text(json.dumps(made))
+        self._operate("settle")
 
     def inventory(self) -> Plan:
         """Every resource of the cloud that the state holds, as the deletion of it; `id` is its name there."""
@@ -140,30 +167,70 @@ class Session:
 
     def destroy(self) -> Result:
         """Take all of it away, protected or not. The stack itself stays, empty."""
-        return self._operate("destroy")
+        return self._change("destroy")
 
-    def _operate(self, word: str) -> Result:
-        commands: IO[bytes] | None = self.worker.stdin
-        if commands is None:  # it was opened with a pipe
-            raise Interrupted("talking to the worker: it has no standard input", "Run the same command again.")
-        with contextlib.suppress(BrokenPipeError):  # it ended: told below, with its last words
-            commands.write(f"{word}\n".encode())
-            commands.flush()
+    def _change(self, word: str) -> Result:
+        """An operation that changes the world: signals are passed on to its engine, and so is the deadline."""
+        asked = 0
+        begun = time.monotonic()
+        with interrupt.counted() as came:
+
+            def watch() -> None:
+                nonlocal asked
+                late = time.monotonic() - begun - self.deadline
+                wanted = max(came(), 0 if late < 0 else 1 if late < GRACE else 2)
+                if wanted > asked:
+                    asked = wanted
+                    self.engine.say("stopping: the running step ends first" if asked == 1 else "stopping at once")
+                    self.engine.stop(self.folder)
+                if came() > 2:  # somebody will not wait: the worker goes on, the next run finds it
+                    raise KeyboardInterrupt
+
+            try:
+                return self._operate(word, watch)
+            except ControllerError as error:
+                if time.monotonic() - begun < self.deadline or came():
+                    raise
+                raise self._too_long(word, self.deadline) from error
+
+    def _operate(self, word: str, watch: Callable[[], None] | None = None) -> Result:
+        (self.folder / f"{word}.json").unlink(missing_ok=True)  # of an earlier time
+        self._send(word)
+        begun = time.monotonic()
         # A preview does nothing that would be worth a line; the plan says it all.
-        say = self.say if word in ("up", "destroy") else lambda _line: None
+        say = self.engine.say if watch else lambda _line: None
         with _Steps(self.folder / f"{word}.steps.jsonl", say) as steps:
             while True:
                 ended = self.worker.poll() is not None
-                result = _read_result(self.folder, word)
+                result = engine_words.read(self.folder, word)
                 steps.tell()
                 if result is not None:
                     return result
-                if ended:
-                    raise Interrupted(
+                if ended and not _is_held(self.folder / ENGINE):  # an engine without its worker still ends its step
+                    raise WorkerGone(
                         f"running the program: its worker ended with {self.worker.returncode}: {_tail(self.folder)}",
                         f"Read {self.folder / 'worker.log'}, then run the same command again.",
                     )
+                if watch:
+                    watch()
+                elif time.monotonic() - begun > PREVIEW_DEADLINE:
+                    raise self._too_long(word, PREVIEW_DEADLINE)
                 time.sleep(POLL)
+
+    def _send(self, word: str) -> None:
+        commands: IO[bytes] | None = self.worker.stdin
+        if commands is None:  # it was opened with a pipe
+            raise WorkerGone("talking to the worker: it has no standard input", "Run the same command again.")
+        with contextlib.suppress(BrokenPipeError):  # it ended: told by whoever waits, with its last words
+            commands.write(f"{word}\n".encode())
+            commands.flush()
+
+    def _too_long(self, word: str, seconds: float) -> TookTooLong:
+        last = _last_step(self.folder / f"{word}.steps.jsonl")
+        return TookTooLong(
+            f"running `{word}`: it did not end within {seconds / 60:.0f} minutes; the last it said: {last}",
+            f"Look at {self.folder / 'engine.err'}; `deadline` in pipeline.yaml gives an update more time.",
+        )
 
 
 class _Steps:
@@ -190,46 +257,34 @@ class _Steps:
         for line in lines:
             step = json.loads(line)
             if step["what"] != "start":
-                self._say(f"{step['operation']} {_name(step['urn'])} {step['what']}")
+                self._say(f"{step['operation']} {engine_words.name(step['urn'])} {step['what']}")
 
 
-def _read_result(folder: Path, word: str) -> Result | None:
+def _is_held(path: Path) -> bool:
+    """Shared, so that two who look do not take each other for the holder."""
     try:
-        raw = json.loads((folder / f"{word}.json").read_text())
+        lock = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _pid(folder: Path, word: str) -> int | None:
+    try:
+        return int((folder / f"{word}.pid").read_text())
+    except (FileNotFoundError, ValueError):
         return None
-    problems = tuple(Problem(problem["urn"], problem["message"]) for problem in raw["problems"])
-    resources = tuple(problem for problem in problems if problem.urn and "pulumi:pulumi:Stack" not in problem.urn)
-    if not raw["ok"]:
-        failure = _named(raw["kind"], raw["error"], problems)
-        if failure is not None:
-            raise failure
-        if not resources:
-            raise EngineFailed(f"running the engine: {_short(raw['error'])}", "Read the cause above, then try again.")
-    return Result(from_steps(raw["steps"], raw["outputs"]), resources)
 
 
-def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerError | None:
-    """The error that the engine's words mean; None when it is about a resource or has no name."""
-    if kind == "ConcurrentUpdateError":
-        holder = re.search(r"created by (\S+ \(pid \d+\) at \S+)", text)
-        who = holder.group(1) if holder else "somebody"
-        return StackLocked(f"locking the stack: {who} updates it", "Wait for that update to end, then try again.")
-    if "passphrase" in text and ("incorrect" in text or "must be set" in text):
-        return WrongPassphrase(
-            f"opening the stack's secrets: {_short(text)}",
-            "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the passphrase of this stack.",
-        )
-    for problem in problems:
-        if said := _PROGRAM_SAID.match(problem.message):
-            return ProgramFailed(
-                f"running the program: {(said['exception'] or said['words']).strip()}",
-                "Mend `stacks/` or the settings, pin the commit that has the change, then try again.",
-            )
-        failure = aws.named(f"changing {_name(problem.urn)}", problem.message)
-        if aws.is_ours(failure):
-            return failure
-    return None
+def _last_step(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return lines[-1] if lines else "nothing"
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -237,18 +292,6 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {"PULUMI_SKIP_UPDATE_CHECK": "1", **{k: v for k, v in variables.items() if v}, **os.environ}
 
 
-def _name(urn: str) -> str:
-    """`type name` of a URN, for people."""
-    parts = urn.split("::")
-    return f"{parts[-2].rsplit('$', 1)[-1]} {parts[-1]}" if len(parts) > 3 else "the environment"
-
-
 def _tail(folder: Path) -> str:
     lines = (folder / "worker.log").read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-
-def _short(text: str) -> str:
-    """The engine's own sentence out of an Automation API error."""
-    found = re.findall(r"error: (.+)", text)
-    return (found[-1] if found else text.strip()).strip()

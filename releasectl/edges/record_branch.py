@@ -44,13 +44,21 @@ class RecordBranch:
 
         self.git.commit(BRANCH, _message(deployment), change)
 
-    def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
-        """A further line. `facts` are fields of Deployment; the deployment with all of it comes back."""
+    def add(self, deployment: Deployment, moment: Moment | None, **facts: object) -> Deployment:
+        """A further line. `facts` are fields of Deployment; the deployment with all of it comes back.
+
+        Raises Stale when another controller wrote a phase of it that `deployment` does not know.
+        """
         line = record.next_line(moment, **facts)
         grown = record.read(deployment.path, record.first_line(deployment) + line)
 
         def change(tip: str) -> Mapping[str, bytes]:
             before = self.git.read(tip, deployment.path) if tip else None
+            if before and (there := record.read(deployment.path, before)).phases != deployment.phases:
+                raise Stale(
+                    f"recording deployment {deployment.id}: by now it is {there.phase}: {there.message}",
+                    "Run the same command again.",
+                )
             return {deployment.path: (before or record.first_line(deployment)) + line}
 
         self.git.commit(BRANCH, _message(grown), change)

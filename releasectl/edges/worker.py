@@ -1,9 +1,10 @@
 """The worker: runs one environment's program under the real engine, in a process that outlives its controller.
 
-Comes in: a folder with `job.json` and, on standard input, the words `preview`, `up`, `inventory`, `destroy`, a
-line each. Goes out, in that folder: `<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written
-in one rename. It runs by path with the checkout of the pinned program in front of everything on sys.path, so it
-imports nothing of the controller: only what the program itself may need. It never decides and never talks to git.
+Comes in: a folder with `job.json` and, on standard input, the words `preview`, `up`, `settle`, `inventory`,
+`destroy`, a line each. Goes out, in that folder: `<word>.pid` and `<word>.steps.jsonl` while it runs, then
+`<word>.json` with the result, written in one rename. It runs by path with the checkout of the pinned program in
+front of everything on sys.path, so it imports nothing of the controller: only what the program itself may need. It
+never decides and never talks to git.
 
 Why files and a session of its own: with pipes the engine dies by SIGPIPE when its parent does, and leaves a lock,
 a pending create and an orphaned object; with files it finishes its step and leaves everything clean (measured).
@@ -37,6 +38,7 @@ class FileCommand(auto.PulumiCommand):
         self.version = VersionInfo.parse(version.removeprefix("v"))
         self.folder = folder
         self.lock = lock
+        self.word = ""  # the operation under way
 
     def run(
         self, args: list[str], cwd: str, additional_env: Mapping[str, str], *_: Any, **__: Any
@@ -50,7 +52,7 @@ class FileCommand(auto.PulumiCommand):
                 argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=cwd, env=environment,
                 start_new_session=True, pass_fds=[self.lock],
             )  # fmt: skip
-            replace(self.folder / "engine.pid", str(engine.pid))
+            replace(self.folder / f"{self.word}.pid", str(engine.pid))
             code = engine.wait()
         result = auto.CommandResult(
             stdout=out.read_text(errors="replace"), stderr=err.read_text(errors="replace"), code=code
@@ -63,10 +65,11 @@ class FileCommand(auto.PulumiCommand):
 class LeanStack(auto.Stack):
     """A stack that asks the CLI nothing beyond the operation itself: its events already said the rest."""
 
-    def __init__(self, name: str, workspace: auto.LocalWorkspace) -> None:
+    def __init__(self, name: str, workspace: auto.LocalWorkspace, command: FileCommand) -> None:
         # The parent's constructor selects or creates the stack, up to 1.2 s; see `create`.
         self.name = name
         self.workspace = workspace
+        self.command = command
 
     def outputs(self) -> dict[str, Any]:
         return {}
@@ -81,6 +84,7 @@ class Events:
     def __init__(self, path: Path) -> None:
         self.steps: dict[tuple[str, str], dict[str, Any]] = {}
         self.outputs: dict[str, Any] = {}
+        self.pending: list[dict[str, Any]] = []
         self.problems: list[dict[str, str]] = []
         self._lock = threading.Lock()
         self._sink = path.open("w", buffering=1)
@@ -108,6 +112,15 @@ class Events:
                 known = [{"path": "id", "kind": "delete", "before": resource.get("id"), "after": None}]
                 step = {"operation": "delete", "type": resource["type"], "urn": resource["urn"], "properties": known}
                 self.steps[resource["urn"], "delete"] = step | {"unprotects": bool(resource.get("protect"))}
+
+    def leave(self, deployment: Mapping[str, Any]) -> None:
+        """What an engine that died had begun: the state still names it."""
+        for operation in deployment.get("pending_operations") or ():
+            resource = operation["resource"]
+            known = {key: resource.get(key) for key in ("urn", "type")}
+            self.pending.append(
+                {**known, "operation": operation["type"], "inputs": masked(resource.get("inputs") or {})}
+            )
 
     def close(self) -> None:
         self._sink.close()
@@ -184,9 +197,10 @@ def replace(path: Path, text: str) -> None:
 
 
 def run(word: str, stack: LeanStack, folder: Path, message: str) -> None:
-    """One operation; its result into `<word>.json`: {ok, error, kind, problems, steps, outputs}."""
+    """One operation; its result into `<word>.json`: {ok, error, kind, problems, steps, outputs, pending}."""
     events = Events(folder / f"{word}.steps.jsonl")
     result: dict[str, Any] = {"ok": True, "error": "", "kind": ""}
+    stack.command.word = word
     try:
         operate(word, stack, events, message)
     except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the controller as data
@@ -194,6 +208,7 @@ def run(word: str, stack: LeanStack, folder: Path, message: str) -> None:
     finally:
         events.close()
     result |= {"problems": events.problems, "steps": events.changes(), "outputs": events.outputs}
+    result |= {"pending": events.pending}
     replace(folder / f"{word}.json", json.dumps(result))
 
 
@@ -202,11 +217,14 @@ def operate(word: str, stack: LeanStack, events: Events, message: str) -> None:
 
     def once() -> None:
         if word == "preview":
+            events.leave(exported(stack)["deployment"])
             stack.preview(on_event=events.take, message=message)
         elif word == "up":
             stack.up(on_event=events.take, message=message)
+        elif word == "settle":
+            settle(stack)
         elif word == "inventory":
-            events.hold(stack.export_stack().deployment or {})
+            events.hold(exported(stack)["deployment"])
         else:
             destroy(stack, events, message)
 
@@ -218,10 +236,44 @@ def operate(word: str, stack: LeanStack, events: Events, message: str) -> None:
             once()
 
 
+def exported(stack: LeanStack) -> dict[str, Any]:
+    """The state, its secrets encrypted: the Automation API's own export would write them in clear into our files."""
+    path = stack.command.folder / "state.json"
+    stack.command.run(["stack", "export", "--stack", stack.name, "--file", str(path)], stack.workspace.work_dir, {})
+    state: dict[str, Any] = json.loads(path.read_text())
+    state["deployment"] = state.get("deployment") or {}
+    return state
+
+
+def settle(stack: LeanStack) -> None:
+    """Resolve what an engine that died had begun: `settle.in.json` names the objects that it made, {urn: id}.
+
+    Such an object gets into the state as the resource that it is, and a refresh asks the provider for the rest of
+    it; what is not there is forgotten. Never `up` over a pending create: it makes a second object (measured).
+    """
+    made = json.loads((stack.command.folder / "settle.in.json").read_text())
+    state = exported(stack)
+    deployment = state["deployment"]
+    for operation in deployment.pop("pending_operations", None) or ():
+        resource = operation["resource"]
+        there = [old for old in deployment["resources"] if old["urn"] == resource["urn"]]
+        known = made.get(resource["urn"]) in (None, *(old.get("id") for old in there))
+        if operation["type"] != "creating" or known:
+            continue
+        for old in there:
+            old["delete"] = True  # a replacement that was cut off: the next update deletes the old one
+        deployment["resources"].append({**resource, "id": made[resource["urn"]], "outputs": {}})
+    path = stack.command.folder / "state.json"
+    path.write_text(json.dumps(state))
+    stack.command.run(["stack", "import", "--stack", stack.name, "--file", str(path)], stack.workspace.work_dir, {})
+    if made:
+        stack.refresh(target=sorted(made), run_program=False)
+
+
 def destroy(stack: LeanStack, events: Events, message: str) -> None:
     """Delete everything that the state holds. The CLI's own way to lift protection is the least that can do it."""
     unprotect = ["state", "unprotect", "--all", "--yes", "--stack", stack.name]
-    stack.workspace.pulumi_command.run(unprotect, stack.workspace.work_dir, {})
+    stack.command.run(unprotect, stack.workspace.work_dir, {})
     stack.destroy(on_event=events.take, message=message, run_program=False)
 
 
@@ -236,13 +288,14 @@ def main(folder: Path) -> None:
     # Held by us and by the engine, let go by the kernel when both are gone: how others see that we live.
     lock = (folder / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
+    command = FileCommand(job["pulumi"], job["version"], folder, lock.fileno())
     workspace = auto.LocalWorkspace(
         work_dir=str(checkout),
         program=program,
-        pulumi_command=FileCommand(job["pulumi"], job["version"], folder, lock.fileno()),
+        pulumi_command=command,
         secrets_provider=job["secrets_provider"] or None,
     )
-    stack = LeanStack(job["environment"], workspace)
+    stack = LeanStack(job["environment"], workspace, command)
     for line in sys.stdin:
         run(line.strip(), stack, folder, job["message"])
 

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -30,17 +31,24 @@ class TestClock:
         assert clock.now() - before >= timedelta(seconds=0.02)
 
 
+FOLDER = Path("work")
+
+
 def test_a_holder_is_this_process_on_this_boot_of_this_host() -> None:
-    holder = real.holder({})
+    holder = real.holder({}, FOLDER)
 
     assert (holder.pid, holder.run) == (os.getpid(), "")
     assert holder.host
-    assert holder == real.holder({})
+    assert holder == real.holder({}, FOLDER)
 
 
 def test_a_holder_in_ci_names_its_run() -> None:
     variables = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
 
-    assert real.holder(variables) == Holder(
-        real.holder({}).host, real.holder({}).boot, os.getpid(), "https://github.com/a/b/actions/runs/7"
+    assert real.holder(variables, FOLDER) == Holder(
+        host=real.holder({}, FOLDER).host,
+        boot=real.holder({}, FOLDER).boot,
+        pid=os.getpid(),
+        run="https://github.com/a/b/actions/runs/7",
+        folder=str(FOLDER),
     )

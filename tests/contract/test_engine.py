@@ -16,15 +16,10 @@ from pathlib import Path
 import pytest
 
 from releasectl.edges.engine import NoEngine
-from releasectl.edges.pulumi import (
-    Engine,
-    EngineFailed,
-    Interrupted,
-    ProgramFailed,
-    StackLocked,
-    WrongPassphrase,
-)
+from releasectl.edges.engine_words import EngineFailed, ProgramFailed, WrongPassphrase
+from releasectl.edges.pulumi import Engine, WorkerGone
 from releasectl.errors import ControllerError, Retry
+from releasectl.locks import StackLocked
 from releasectl.target import release_path
 from releasectl.world import Engine as EnginePort
 from releasectl.world import Session
@@ -104,7 +99,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 def opened(engine: EnginePort, folder: Path) -> AbstractContextManager[Session]:
     return engine.open(
-        folder, "staging", message="20261121T120000Z-000001", variables={"AWS_REGION": REGION}, secrets_provider=""
+        folder,
+        "staging",
+        message="20261121T120000Z-000001",
+        variables={"AWS_REGION": REGION},
+        secrets_provider="",
+        deadline=300.0,
     )
 
 
@@ -260,7 +260,7 @@ def test_a_worker_that_cannot_even_start_is_told_with_its_last_words(place: Plac
     (folder / "lock").mkdir()  # where a worker would put its lock
     error = failure(folder)
 
-    assert type(error) is Interrupted
+    assert type(error) is WorkerGone
     assert "IsADirectoryError" in error.message
     assert "worker.log" in error.remedy
 

@@ -18,10 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from releasectl.edit import edit
 from releasectl.errors import ControllerError
-from releasectl.next_step import RESTING, Action, Worker
+from releasectl.next_step import RESTING, Action
 from releasectl.pipeline import hold_path, override_path, rejection_path
-from releasectl.reconcile import Busy, CutOff, Standing, reconcile
-from releasectl.record import Deployment, Phase
+from releasectl.reconcile import Standing, reconcile
+from releasectl.record import Deployment, Phase, Worker
 from releasectl.release import Pin, parse_release
 from releasectl.target import Target, read_target, release_path, settings_path
 from releasectl.verify import Health
@@ -215,6 +215,10 @@ class Loop(RuleBasedStateMachine):
     @rule(worker=st.sampled_from([Worker.RUNNING, Worker.DONE]))
     def the_controller_will_die_after_its_intent(self, worker: Worker) -> None:
         self.scene.engine.controller_dies_in_next_up(worker)
+
+    @rule()
+    def the_controller_and_its_engine_will_die(self) -> None:
+        self.scene.all_die_in_next_up()
 
     @rule(after=st.integers(0, 2))
     def a_line_will_be_lost(self, after: int) -> None:
@@ -445,8 +449,6 @@ class Loop(RuleBasedStateMachine):
         self.scene.said.clear()
         try:
             return reconcile(environment, self.scene.world, wait=wait)
-        except (Busy, CutOff):
-            raise  # nobody else is here, and no worker was killed
         except (ControllerError, Died):
             return None
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from releasectl.apply import Problem, Result
 from releasectl.errors import ControllerError
-from releasectl.next_step import Worker
 from releasectl.outputs import UNKNOWN
-from releasectl.plan import Plan, from_steps
+from releasectl.plan import Pending, Plan, from_steps
+from releasectl.record import Worker
 from releasectl.release import Release, parse_release
 from releasectl.target import release_path
 from tests.twins.cloud import Cloud
@@ -41,6 +41,11 @@ class Engine:
     before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
     extra_steps: list[dict[str, object]] = field(default_factory=list)  # of the next previews: drift
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
+    held: set[Path] = field(default_factory=set)  # folders on which some controller works
+    pids: dict[Path, int] = field(default_factory=dict)
+    pending: list[Pending] = field(default_factory=list)
+    settled: list[Mapping[str, str]] = field(default_factory=list)
+    stopped: list[Path] = field(default_factory=list)
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
     def next_up_fails_with(self, error: ControllerError, *, done: bool = False) -> None:
@@ -68,8 +73,16 @@ class Engine:
 
     @contextmanager
     def open(
-        self, folder: Path, environment: str, *, message: str, variables: Mapping[str, str], secrets_provider: str
+        self,
+        folder: Path,
+        environment: str,
+        *,
+        message: str,
+        variables: Mapping[str, str],
+        secrets_provider: str,
+        deadline: float,
     ) -> Iterator["Session"]:
+        assert deadline > 0
         assert message, "an update without a message"
         assert variables["AWS_REGION"] == REGION
         assert not secrets_provider, "the twins' settings name none"
@@ -82,6 +95,33 @@ class Engine:
         if isinstance(found, ControllerError):
             raise found
         return found
+
+    @contextmanager
+    def hold(self, folder: Path) -> Iterator[bool]:
+        alone = folder not in self.held
+        folder.mkdir(parents=True, exist_ok=True)
+        self.held.add(folder)
+        try:
+            yield alone
+        finally:
+            if alone:
+                self.held.discard(folder)
+
+    def worker(self, folder: Path) -> Worker | None:
+        if not folder.exists():
+            return None
+        if folder in self.held:
+            return Worker.HELD
+        if folder in self.busy:
+            return Worker.RUNNING
+        return Worker.DONE if folder in self.results else Worker.GONE
+
+    def stop(self, folder: Path) -> None:
+        self.stopped.append(folder)
+        self.busy.pop(folder, None)
+
+    def pid(self, folder: Path) -> int | None:
+        return self.pids.get(folder)
 
     def is_running(self, folder: Path) -> bool:
         if folder not in self.busy:
@@ -111,10 +151,16 @@ class Session:
         if fault:
             raise fault
         steps = [*self._steps(), *self.engine.extra_steps]
-        return from_steps(steps, self._outputs(preview=True))
+        return replace(from_steps(steps, self._outputs(preview=True)), pending=tuple(self.engine.pending))
+
+    def settle(self, made: Mapping[str, str]) -> None:
+        self.engine.settled.append(made)
+        self.engine.pending.clear()
 
     def up(self) -> Result:
+        assert not self.engine.pending, "an update over a pending create makes a second object"
         self.engine.ups.append(self.environment)
+        self.engine.pids[self.folder] = 5000 + len(self.engine.ups)
         if self.engine.before_up:
             self.engine.before_up(self.environment, self.folder)
         fault = self.engine.up_faults.pop(0) if self.engine.up_faults else None

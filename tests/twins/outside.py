@@ -1,14 +1,16 @@
 """The small ones: records, registry, notifier, clock."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releasectl import record
 from releasectl.edges.git import Stale
+from releasectl.edges.orphans import CannotTell
 from releasectl.errors import ControllerError
 from releasectl.image_facts import ImageFacts
+from releasectl.locks import Lock
 from releasectl.record import Deployment, Moment
 from tests.twins.project import REGION, START, Down, Fault
 
@@ -35,8 +37,11 @@ class Records:
             raise Stale(f"recording deployment {deployment.id}: another came first", "Run the same command again.")
         self._write(deployment.path, record.first_line(deployment))
 
-    def add(self, deployment: Deployment, moment: Moment, **facts: object) -> Deployment:
+    def add(self, deployment: Deployment, moment: Moment | None, **facts: object) -> Deployment:
         line = record.next_line(moment, **facts)
+        before = self.files.get(deployment.path)
+        if before and _read(deployment.path, before).phases != deployment.phases:
+            raise Stale(f"recording deployment {deployment.id}: another went on with it", "Run the same command again.")
         self._write(deployment.path, self.files.get(deployment.path, record.first_line(deployment)) + line)
         return record.read(deployment.path, record.first_line(deployment) + line)
 
@@ -122,6 +127,7 @@ class Clock:
 
     time: datetime = START
     slept: list[float] = field(default_factory=list)
+    when_slept: Callable[[], object] = field(default=lambda: None)
 
     def now(self) -> datetime:
         return self.time
@@ -129,3 +135,49 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += timedelta(seconds=seconds)
+        self.when_slept()
+
+
+@dataclass
+class Locks:
+    """The locks of the backend; `living` are those whose process is alive."""
+
+    there: list[Lock] = field(default_factory=list)
+    living: set[str] = field(default_factory=set)  # by where
+    removed: list[Lock] = field(default_factory=list)
+
+    def held(self, backend: str, project: str, environment: str) -> tuple[Lock, ...]:
+        assert (backend, project) == ("", "release-controller")
+        return tuple(lock for lock in self.there if lock.where.startswith(f"{environment}/"))
+
+    def lives(self, lock: Lock) -> bool:
+        return lock.where in self.living
+
+    def remove(self, lock: Lock) -> None:
+        self.there.remove(lock)
+        self.removed.append(lock)
+
+
+@dataclass
+class Runs:
+    """Runs of the CI: when each ended, None while it goes on; of any other nobody can tell."""
+
+    known: dict[str, datetime | None] = field(default_factory=dict)
+
+    def ended(self, run: str) -> datetime | None:
+        if run not in self.known:
+            raise Down(f"asking for {run}: no answer", "Try again.")
+        return self.known[run]
+
+
+@dataclass
+class Orphans:
+    """Objects of the cloud that no state knows, by type; a type that is not there cannot be looked up."""
+
+    there: dict[str, str | None] = field(default_factory=dict)
+
+    def find(self, region: str, kind: str, inputs: Mapping[str, object]) -> str | None:
+        assert (region, isinstance(inputs, Mapping)) == (REGION, True)
+        if kind not in self.there:
+            raise CannotTell(f"looking for an object of type {kind}: nobody can tell", "Look for it.")
+        return self.there[kind]

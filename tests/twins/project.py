@@ -28,6 +28,7 @@ environments:
 services:
   web: {repository: "", path: service}
 """
+PROJECT = b"name: release-controller\nruntime: python\nmain: stacks\n"
 SETTINGS = b'config:\n  aws:region: eu-west-1\n  release-controller:backend: ""\n'
 
 

@@ -1,9 +1,11 @@
 """A project on main in a world of twins."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from releasectl.edit import edit
+from releasectl.locks import Lock
+from releasectl.plan import Pending
 from releasectl.record import Deployment, Holder
 from releasectl.release import Pin
 from releasectl.target import release_path, settings_path
@@ -11,8 +13,19 @@ from releasectl.world import World
 from tests.twins.cloud import Cloud, Live
 from tests.twins.engine import Engine
 from tests.twins.git import Desired
-from tests.twins.outside import Clock, Notifier, Records, Registry
-from tests.twins.project import BOT, HERE, PIPELINE, SETTINGS, arn, release_file, releases_file, repository
+from tests.twins.outside import Clock, Locks, Notifier, Orphans, Records, Registry, Runs
+from tests.twins.project import (
+    BOT,
+    HERE,
+    PIPELINE,
+    PROJECT,
+    SETTINGS,
+    Died,
+    arn,
+    release_file,
+    releases_file,
+    repository,
+)
 
 
 @dataclass
@@ -28,13 +41,16 @@ class Scene:
     registry: Registry = field(default_factory=Registry)
     cloud: Cloud = field(default_factory=Cloud)
     notifier: Notifier = field(default_factory=Notifier)
+    locks: Locks = field(default_factory=Locks)
+    runs: Runs = field(default_factory=Runs)
+    orphans: Orphans = field(default_factory=Orphans)
     clock: Clock = field(default_factory=Clock)
     said: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.engine = Engine(self.cloud)
         self.live = Live(self.cloud, self.clock)
-        files = {"pipeline.yaml": self.pipeline, "stacks/__main__.py": b""}
+        files = {"pipeline.yaml": self.pipeline, "stacks/__main__.py": b"", "Pulumi.yaml": PROJECT}
         nothing = releases_file("", dict.fromkeys(self.services, Pin("", "", "", "")))
         for environment in ("staging", "production"):
             files |= {settings_path(environment): SETTINGS, release_path(environment): nothing}
@@ -45,8 +61,21 @@ class Scene:
         """The world as the controller on `holder` sees it."""
         return World(
             desired=self.desired, records=self.records, registry=self.registry, engine=self.engine, live=self.live,
-            notifier=self.notifier, clock=self.clock, holder=self.holder, folder=self.folder, say=self.said.append,
+            locks=self.locks, runs=self.runs, orphans=self.orphans, notifier=self.notifier, clock=self.clock,
+            holder=replace(self.holder, folder=str(self.folder)), folder=self.folder, say=self.said.append,
         )  # fmt: skip
+
+    def all_die_in_next_up(self, *, pending: Pending | None = None) -> None:
+        """The controller, its worker and its engine are killed while applying; the engine's lock stays."""
+
+        def fault(folder: Path, _effect: object) -> None:
+            environment, pid = folder.parent.name, self.engine.pids[folder]
+            where = f"{environment}/{len(self.locks.removed)}"
+            self.locks.there.append(Lock(where, "ann", self.holder.host, pid, self.clock.now()))
+            self.engine.pending += [pending] if pending else []
+            raise Died
+
+        self.engine.up_faults.append(fault)
 
     def pin(self, pinned: str, *, environment: str = "staging", program: str = "", restart: str = "") -> str:
         """Somebody merges a release."""

@@ -9,9 +9,10 @@ import pytest
 from releasectl import brakes
 from releasectl.commands.look import helps
 from releasectl.commands.release import worst
-from releasectl.next_step import Action, Worker
+from releasectl.next_step import Action
 from releasectl.pipeline import hold_path
 from releasectl.reconcile import look, reconcile
+from releasectl.record import Worker
 from tests.twins import PIPELINE, START, Died, Down, Scene, digest, repository
 
 A, B = digest("A"), digest("B")
@@ -88,4 +89,4 @@ def test_a_deployment_of_somebody_else_is_helped_on_by_looking(scene: Scene) -> 
         reconcile("staging", scene.world)
     scene.holder = replace(scene.holder, host="another")
 
-    assert help_of(scene) == (Action.GIVE_UP, "releasectl history staging")
+    assert help_of(scene) == (Action.WAIT, "releasectl unlock staging")

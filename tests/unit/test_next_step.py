@@ -7,8 +7,8 @@ import pytest
 
 from releasectl.admission import Admission, Answer, No
 from releasectl.errors import Finding
-from releasectl.next_step import Action, Situation, Step, Worker, next_step
-from releasectl.record import Deployment, Moment, Phase
+from releasectl.next_step import Action, Situation, Step, next_step
+from releasectl.record import Deployment, Moment, Phase, Worker
 from releasectl.release import Pin
 from releasectl.way_back import WayBack
 from tests.twins import HERE, START, digest
@@ -44,13 +44,14 @@ def step(
     return next_step(Situation(wanted, history, worker, Admission(nos), way_back, now))
 
 
-UNFINISHED = {
+UNFINISHED: dict[tuple[Phase, Worker], Action] = {
     (Phase.APPLYING, Worker.RUNNING): Action.ADOPT,
     (Phase.APPLYING, Worker.DONE): Action.CONCLUDE,
-    (Phase.APPLYING, Worker.GONE): Action.GIVE_UP,
-    (Phase.APPLYING, Worker.ELSEWHERE): Action.GIVE_UP,
-    (Phase.APPLYING, Worker.NONE): Action.GIVE_UP,
-    **{(Phase.VERIFYING, worker): Action.PROVE for worker in Worker},
+    (Phase.APPLYING, Worker.GONE): Action.RECOVER,
+    (Phase.APPLYING, Worker.HELD): Action.WAIT,
+    (Phase.APPLYING, Worker.ELSEWHERE): Action.WAIT,
+    **{(Phase.VERIFYING, worker): Action.PROVE for worker in Worker if worker is not Worker.HELD},
+    (Phase.VERIFYING, Worker.HELD): Action.WAIT,
 }
 SETTLED = {Phase.LIVE: Action.REST, Phase.REFUSED: Action.STALL, Phase.FAILED: Action.STALL}
 
@@ -129,8 +130,8 @@ def test_a_new_release_does_not_wait_for_the_errors_of_the_old_one() -> None:
 @pytest.mark.parametrize(
     ("last", "worker", "words"),
     [
-        pytest.param(Phase.APPLYING, Worker.ELSEWHERE, "applied by elsewhere", id="elsewhere"),
-        pytest.param(Phase.APPLYING, Worker.GONE, "was cut off while applying", id="gone"),
+        pytest.param(Phase.APPLYING, Worker.ELSEWHERE, "belongs to elsewhere", id="elsewhere"),
+        pytest.param(Phase.APPLYING, Worker.GONE, "was cut off", id="gone"),
         pytest.param(Phase.APPLYING, Worker.RUNNING, "still at work", id="running"),
         pytest.param(Phase.FAILED, Worker.NONE, "was failed: because", id="failed"),
         pytest.param(Phase.REFUSED, Worker.NONE, "was refused: because", id="refused"),

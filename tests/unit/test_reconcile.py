@@ -1,17 +1,16 @@
 """The loop in a world of twins: whatever happened before, one pass ends at rest, with a reason, or with an error."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from releasectl.next_step import Action, Worker
+from releasectl.next_step import Action
 from releasectl.pipeline import parse_rejection, rejection_path
-from releasectl.reconcile import Busy, CutOff, Standing, as_json, look, reconcile, rollback_branch
-from releasectl.record import Kind, Phase
+from releasectl.reconcile import Standing, as_json, look, reconcile, rollback_branch
+from releasectl.record import Kind
 from releasectl.target import read_target
 from releasectl.way_back import rejection
-from tests.twins import BOT, ELSEWHERE, HERE, RUNTIME, Died, Down, Scene, digest, release_file, repository, step
+from tests.twins import BOT, RUNTIME, Down, Scene, digest, release_file, repository, step
 
 A, B, C = digest("A"), digest("B"), digest("C")
 
@@ -33,22 +32,8 @@ def live(scene: Scene) -> Scene:
     return scene
 
 
-@pytest.fixture
-def dying(live: Scene) -> Scene:
-    """B is pinned while A is live: the next pass will die while applying it."""
-    live.pin(B)
-    return live
-
-
 def run(scene: Scene, *, retry: bool = False, wait: bool = True) -> Standing:
     return reconcile("staging", scene.world, retry=retry, wait=wait)
-
-
-def die(scene: Scene, worker: Worker) -> None:
-    scene.engine.controller_dies_in_next_up(worker)
-    with pytest.raises(Died):
-        run(scene)
-    assert scene.history()[-1].phase is Phase.APPLYING
 
 
 def down() -> Down:
@@ -342,74 +327,6 @@ def test_an_error_before_the_intent_ends_the_pass_and_the_next_pass_begins_anew(
 
     run(live)
     assert live.phases() == ["live", "live"]
-
-
-# ---- the controller died ----
-
-
-def test_a_worker_that_still_runs_is_adopted_and_waited_for(dying: Scene) -> None:
-    die(dying, Worker.RUNNING)
-    standing = run(dying)
-
-    assert (standing.step.action, dying.serves) == (Action.REST, B)
-    assert dying.phases() == ["live", "live"]
-    assert dying.engine.ups == ["staging", "staging"]
-    assert any("adopt" in line for line in dying.said)
-
-
-def test_a_worker_that_was_done_is_concluded_without_applying_again(dying: Scene) -> None:
-    die(dying, Worker.DONE)
-    run(dying)
-
-    assert dying.phases() == ["live", "live"]
-    assert dying.engine.ups == ["staging", "staging"]
-
-
-def test_a_worker_that_left_an_error_is_recorded_as_errored_and_tried_again(dying: Scene) -> None:
-    die(dying, Worker.GONE)
-    dying.engine._leave(dying.folder / "staging" / dying.history()[-1].id, down())
-    run(dying)
-
-    assert dying.phases() == ["live", "errored", "live"]
-
-
-def test_a_worker_that_is_gone_without_a_result_is_left_for_a_person(dying: Scene) -> None:
-    die(dying, Worker.GONE)
-
-    with pytest.raises(CutOff) as caught:
-        run(dying)
-    assert "pulumi stack export" in caught.value.remedy
-    assert dying.engine.ups == ["staging", "staging"]
-
-
-def test_a_deployment_of_another_host_is_left_alone(dying: Scene) -> None:
-    dying.holder = ELSEWHERE
-    die(dying, Worker.DONE)
-    dying.holder = HERE
-
-    with pytest.raises(Busy) as caught:
-        run(dying)
-    assert "elsewhere (https://ci.example/runs/7)" in caught.value.message
-    assert dying.engine.ups == ["staging", "staging"]
-
-
-def test_the_same_host_after_a_reboot_is_another_host(dying: Scene) -> None:
-    dying.holder = replace(HERE, boot="boot-0")
-    die(dying, Worker.DONE)
-    dying.holder = HERE
-
-    with pytest.raises(Busy):
-        run(dying)
-
-
-def test_a_newer_release_waits_until_the_running_one_is_finished(dying: Scene) -> None:
-    die(dying, Worker.RUNNING)
-    dying.pin(C)
-    run(dying)
-
-    assert [deployment.services["web"].digest for deployment in dying.history()] == [A, B, C]
-    assert dying.phases() == ["live", "live", "live"]
-    assert [pinned for _, pinned in dying.cloud.updates] == [A, B, C]
 
 
 @pytest.mark.parametrize(

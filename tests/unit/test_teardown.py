@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from releasectl import teardown
-from releasectl.next_step import Action, Worker
+from releasectl.next_step import Action
 from releasectl.reconcile import reconcile
-from releasectl.record import Deployment
+from releasectl.record import Deployment, Worker
 from releasectl.release import parse_release
 from releasectl.target import release_path
 from releasectl.teardown import HoldsImages, Leaving, NotSettled

@@ -1,0 +1,105 @@
+"""What the engine's words mean: a worker's result file -> a Result, or the one error that names its cause.
+
+Comes in: `<word>.json` of a work folder. Goes out: plan, problems of resources, or an error of ours with a remedy. A
+resource that failed is a problem of the result; machinery that failed is an error. It runs nothing.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from releasectl.apply import Problem, Result
+from releasectl.edges import aws
+from releasectl.errors import ControllerError, Interrupted, Retry
+from releasectl.locks import StackLocked
+from releasectl.plan import from_steps
+
+# An exception comes with its traceback, whose last line names it; a RunError is meant to be read whole.
+_PROGRAM_SAID = re.compile(
+    r"python inline source runtime error: .*\n(?P<exception>.+)$|an unhandled error occurred: (?P<words>.*)", re.DOTALL
+)
+
+
+class EngineFailed(ControllerError):
+    """The engine ended badly for a reason that has no name of its own here."""
+
+    retry = Retry.BACKOFF
+
+
+class ProgramFailed(ControllerError):
+    """The program raised; nothing was changed by that alone."""
+
+    retry = Retry.AFTER_CHANGE
+
+
+class WrongPassphrase(ControllerError):
+    """The passphrase of the stack's secrets is wrong or missing."""
+
+
+class BrokenState(ControllerError):
+    """The stack's state cannot be read: it was cut short while it was written, or changed by hand."""
+
+
+def read(folder: Path, word: str) -> Result | None:
+    """What the operation `word` of a work folder came to, None while there is nothing. Raises what it means."""
+    try:
+        raw = json.loads((folder / f"{word}.json").read_text())
+    except FileNotFoundError:
+        return None
+    problems = tuple(Problem(problem["urn"], problem["message"]) for problem in raw["problems"])
+    resources = tuple(problem for problem in problems if problem.urn and "pulumi:pulumi:Stack" not in problem.urn)
+    if not raw["ok"]:
+        failure = _named(raw["kind"], raw["error"], problems)
+        if failure is not None:
+            raise failure
+        if not resources:
+            raise EngineFailed(f"running the engine: {_short(raw['error'])}", "Read the cause above, then try again.")
+    return Result(from_steps(raw["steps"], raw["outputs"], raw["pending"]), resources)
+
+
+def name(urn: str) -> str:
+    """`type name` of a URN, for people."""
+    parts = urn.split("::")
+    return f"{parts[-2].rsplit('$', 1)[-1]} {parts[-1]}" if len(parts) > 3 else "the environment"
+
+
+def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerError | None:
+    """The error that the engine's words mean; None when it is about a resource or has no name."""
+    if kind == "ConcurrentUpdateError":
+        holder = re.search(r"created by (\S+ \(pid \d+\) at \S+)", text)
+        who = holder.group(1) if holder else "somebody"
+        return StackLocked(f"locking the stack: {who} updates it", "Wait for that update to end, then try again.")
+    if re.search(r"update cancell?ed", text):
+        return Interrupted(
+            "updating: the engine was asked to stop and ended after its running step", "Run the same command again."
+        )
+    if "failed to load checkpoint" in text or "unexpected end of JSON input" in text:
+        return BrokenState(
+            f"reading the stack's state: {_short(text)}",
+            "Put its newest readable copy back: one of `.pulumi/backups`, or an older version of the object.",
+        )
+    if "passphrase" in text and ("incorrect" in text or "must be set" in text):
+        return WrongPassphrase(
+            f"opening the stack's secrets: {_short(text)}",
+            "Set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the passphrase of this stack.",
+        )
+    return _of_problems(problems)
+
+
+def _of_problems(problems: tuple[Problem, ...]) -> ControllerError | None:
+    for problem in problems:
+        if said := _PROGRAM_SAID.match(problem.message):
+            return ProgramFailed(
+                f"running the program: {(said['exception'] or said['words']).strip()}",
+                "Mend `stacks/` or the settings, pin the commit that has the change, then try again.",
+            )
+        failure = aws.named(f"changing {name(problem.urn)}", problem.message)
+        if aws.is_ours(failure):
+            return failure
+    return None
+
+
+def _short(text: str) -> str:
+    """The engine's own sentence out of an Automation API error."""
+    found = re.findall(r"error: (.+)", text)
+    return (found[-1] if found else text.strip()).strip()

@@ -1,0 +1,107 @@
+"""Recover: what a dead controller and its engine left, by the sequence that was measured.
+
+Comes in: deployments of which nothing lives any more, the locks of their stack, the pending operations of its state.
+Goes out: a stack that the next attempt of the same release may change. The order: prove that they are dead, take
+exactly their lock away, ask the cloud for each object whose creation was cut off, give the state what is there. It
+never takes a lock that may be somebody's, and never updates anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from releasectl import locks, target
+from releasectl.errors import ControllerError
+from releasectl.locks import Lock
+from releasectl.plan import Pending
+from releasectl.record import Deployment, Ended, Moment, Phase, Worker
+from releasectl.target import Target
+from releasectl.world import Session, World
+
+RECENT = 5  # deployments whose engine may have left a lock
+
+
+def work_folder(deployment: Deployment, world: World) -> Path:
+    """Where the worker of a deployment works, if that is on this host; perhaps in another clone than ours."""
+    here = deployment.holder.folder and deployment.holder.host == world.holder.host
+    root = Path(deployment.holder.folder) if here else world.folder
+    return root / deployment.environment / deployment.id
+
+
+def presence(last: Deployment, world: World) -> Worker:
+    """Who works on the newest deployment. On its own host locks tell; elsewhere the run of the CI, if it had one."""
+    if last.phase.is_over:
+        return Worker.NONE
+    if last.holder.host == world.holder.host:
+        seen = world.engine.worker(work_folder(last, world))
+        if seen is not None:
+            return seen
+    if not last.holder.run:
+        return Worker.ELSEWHERE
+    try:
+        return Worker.GONE if world.runs.ended(last.holder.run) else Worker.HELD
+    except ControllerError as error:
+        world.say(f"{last.environment}: {error.message}")
+        return Worker.ELSEWHERE
+
+
+def cut_off(last: Deployment, wanted: Target, world: World) -> Deployment:
+    """Take away the lock of a deployment whose controller and engine are dead, and record how it ended."""
+    freed, _others = _take_own(wanted, (last,), world)
+    told = f", its lock was taken away ({freed[0]})" if freed else ""
+    message = f"cut off: its controller and its engine died{told}"
+    moment = Moment(Phase.ERRORED, world.clock.now(), message)
+    return world.records.add(last, moment, ended=Ended.BY_DEATH, holder=world.holder)
+
+
+def free(wanted: Target, history: tuple[Deployment, ...], world: World) -> tuple[Lock, ...]:
+    """Take away every lock that a dead engine of ours left; those. Raises StackLocked for any other."""
+    ours, others = _take_own(wanted, history, world)
+    if others:
+        raise locks.locked(wanted.environment, others)
+    return ours
+
+
+def _take_own(
+    wanted: Target, history: tuple[Deployment, ...], world: World
+) -> tuple[tuple[Lock, ...], tuple[Lock, ...]]:  # fmt: skip
+    held = held_locks(wanted, world)
+    ours = tuple(lock for lock in held if any(_left_by(lock, one, world) for one in history[:RECENT]))
+    for lock in ours:
+        world.say(f"{wanted.environment}: taking away the lock of a dead engine: {lock}")
+        world.locks.remove(lock)
+    return ours, tuple(lock for lock in held if lock not in ours)
+
+
+def held_locks(wanted: Target, world: World) -> tuple[Lock, ...]:
+    """Who holds the stack of an environment."""
+    project = target.read_project(world.desired, wanted.commit)
+    return world.locks.held(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment)
+
+
+def settle(
+    session: Session, pending: Iterable[Pending], region: str, world: World, *, answers: Mapping[str, str]
+) -> None:
+    """Resolve pending operations: what was being created is looked up, then the state knows it or forgets it.
+
+    `answers` are a person's, {urn: id, "" for what is not there}. Raises CannotTell, what AWS raises.
+    """
+    made: dict[str, str] = {}
+    for one in pending:
+        if one.operation != "creating":
+            continue  # a cut-off update or deletion is done again by the next one
+        found = answers[one.urn] if one.urn in answers else world.orphans.find(region, one.type, one.inputs)
+        world.say(f"{one.operation} {one.type} {one.name} was cut off: {f'adopting {found}' if found else 'not there'}")
+        if found:
+            made[one.urn] = found
+    session.settle(made)
+
+
+def _left_by(lock: Lock, deployment: Deployment, world: World) -> bool:
+    """Here by the pid of its engine, elsewhere by host and time; never while anything of it may live."""
+    if lock.host != deployment.holder.host or world.locks.lives(lock):
+        return False
+    folder = work_folder(deployment, world)
+    if deployment.holder.host == world.holder.host and world.engine.worker(folder) is not None:
+        return not world.engine.is_running(folder) and lock.pid == world.engine.pid(folder)
+    ended = world.runs.ended(deployment.holder.run) if deployment.holder.run else None
+    return ended is not None and locks.was_taken_during(lock, deployment, ended)
