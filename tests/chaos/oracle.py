@@ -27,6 +27,7 @@ from tests.chaos.play import Played
 from tests.chaos.story import Full, Http, Push, Weather
 
 _ID = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
+_NEVER_BEGUN = re.compile(rf"recording deployment {_ID.pattern}: deployment {_ID.pattern} of \w+ came first")
 _UPDATES = ("CreateService", "UpdateService", "StartDeployment")
 # Words that name the cause, one list for each kind of weather.
 _CAUSES = {
@@ -107,7 +108,8 @@ def _records(played: Played, read: dict[str, Deployment]) -> Iterator[str]:
         if not one.phase.is_over:
             yield f"the record {path} was left {one.phase}"
     known = {one.id for one in read.values()}
-    for identifier in sorted({*_ID.findall(played.said), *played.began_up} - known):
+    named = _ID.findall(_NEVER_BEGUN.sub("", played.said))
+    for identifier in sorted({*named, *played.began_up} - known):
         yield f"deployment {identifier} was begun and is not on record"
     yield from _overlaps(played)
 
@@ -125,6 +127,8 @@ def _overlaps(played: Played) -> Iterator[str]:
 
 
 def _left(after: Picture) -> Iterator[str]:
+    if after.unreadable:
+        yield f"the state cannot be read: {after.unreadable}"
     yield from (f"a lock is left: {each}" for each in after.locks)
     yield from (f"an operation is left pending: {each}" for each in after.pending)
     yield from (f"a process is left: {each}" for each in after.processes)

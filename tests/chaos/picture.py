@@ -55,6 +55,7 @@ class Picture:
     services: tuple[Serving, ...]
     cloud: frozenset[Thing]
     state: frozenset[Thing]
+    unreadable: str  # why the state cannot be read, "" if it can
     pending: tuple[str, ...]
     locks: tuple[str, ...]
     processes: tuple[str, ...]
@@ -74,7 +75,7 @@ def take(ground: Ground) -> Picture:
     """Now."""
     remote = ground.sandbox.remote
     released = yaml.safe_load(git(remote, "show", "main:releases/staging.yaml"))
-    state = _checkpoint(ground)
+    state, unreadable = _checkpoint(ground)
     services = tuple(_services(ground))
     return Picture(
         main=ground.hand.head,
@@ -86,6 +87,7 @@ def take(ground: Ground) -> Picture:
         services=services,
         cloud=frozenset(_cloud(ground)),
         state=frozenset((each["type"], each["id"]) for each in state.get("resources", ()) if each["type"] in LISTED),
+        unreadable=unreadable,
         pending=tuple(each["resource"]["urn"] for each in state.get("pending_operations") or ()),
         locks=tuple(path.name for path in kills.locks(ground)),
         processes=tuple(str(each) for each in processes.marked(str(ground.folder))),
@@ -131,10 +133,13 @@ def _rejected(ground: Ground) -> Iterator[str]:
         yield yaml.safe_load(text)["digest"]
 
 
-def _checkpoint(ground: Ground) -> dict[str, Any]:
+def _checkpoint(ground: Ground) -> tuple[dict[str, Any], str]:
+    """The newest one, or why it cannot be read."""
     path = ground.folder / "state/.pulumi/stacks/release-controller/staging.json"
-    latest: dict[str, Any] = json.loads(path.read_bytes())["checkpoint"]["latest"]
-    return latest
+    try:
+        return json.loads(path.read_bytes())["checkpoint"]["latest"], ""
+    except ValueError as error:
+        return {}, f"{path.name}: {error}"
 
 
 def _services(ground: Ground) -> Iterator[Serving]:

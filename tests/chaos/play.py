@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,8 @@ def play(story: Story, ground: Ground) -> Played:
     asked, storms = len(ground.sky.changes), len(ground.sky.struck)
     cast = _Cast(story, ground)
     cast.play()
+    if story.then:
+        expected = _moved_on(story, ground, expected)
     weather = (*ground.sky.struck[storms:], *cast.weather)
     passes = _rest(cast)
     ground.brings(None)
@@ -123,9 +125,7 @@ def _change(story: Story, ground: Ground) -> Expected:
         _pin(ground, ground.build().digest)
         ground.do("reconcile", "staging")
     if story.change is Change.PROGRAM:
-        own = _OWN.format(seed=story.seed, count=1 + story.seed % 4)
-        ground.hand.commit({"stacks/own.py": own.encode()}, f"Own resources {story.seed}")
-        ground.do("bump", "--program")
+        _other_program(ground, str(story.seed), 1 + story.seed % 4)
     now = picture.take(ground)
     match story.change:
         case Change.PROGRAM:
@@ -140,6 +140,24 @@ def _change(story: Story, ground: Ground) -> Expected:
     good = ground.build().digest
     _pin(ground, good)
     return Expected(good, now.program)
+
+
+def _moved_on(story: Story, ground: Ground, expected: Expected) -> Expected:
+    """Somebody commits another change; what was rejected by then stays so."""
+    rejected = expected.rejected if expected.rejected in picture.take(ground).rejected else ""
+    if story.then is Change.RELEASE:
+        good = ground.build().digest
+        _pin(ground, good)
+        return replace(expected, digest=good, rejected=rejected)
+    _other_program(ground, f"then-{story.seed}", 1)
+    now = picture.take(ground)
+    return Expected(now.digest, now.program, rejected)
+
+
+def _other_program(ground: Ground, name: str, topics: int) -> None:
+    own = _OWN.format(seed=name, count=topics)
+    ground.hand.commit({"stacks/own.py": own.encode()}, f"Own resources {name}")
+    ground.do("bump", "--program")
 
 
 def _pin(ground: Ground, digest: str) -> None:

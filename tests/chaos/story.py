@@ -147,6 +147,7 @@ class Story:
     kill: Kill | None = None
     weather: Weather | None = None
     rival: Moment | None = None
+    then: Change | None = None  # main moves on after the kill, before anybody has looked
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -193,8 +194,14 @@ def story(seed: int) -> Story:
     change = _draw(dice, _CHANGES)
     kill = _kill(dice, change) if dice.random() < 0.8 else None
     weather = _weather(dice, change) if kill is None or dice.random() < 0.25 else None
+    if change is Change.PROGRAM and kill and kill.victim is not Victim.CONTROLLER and dice.random() < 0.4:
+        # What takes milliseconds here takes seconds elsewhere: only so can a kill fall into it.
+        weather = Http("slow", "aws", changes_only=True, skip=0, hits=15, seconds=round(dice.uniform(0.5, 3), 2))
     rival = _moment(dice, change) if dice.random() < 0.3 else None
-    return Story(seed, change, kill, weather, rival)
+    then = dice.choice((Change.RELEASE, Change.PROGRAM)) if kill and dice.random() < 0.15 else None
+    if change is Change.BAD_RELEASE or (isinstance(weather, Http) and weather.lasting):
+        then = None  # what had to run in the end would be no longer clear; nobody commits in an outage
+    return Story(seed, change, kill, weather, rival, then)
 
 
 def _draw(dice: Random, weights: dict[T, int]) -> T:
@@ -205,8 +212,12 @@ def _moment(dice: Random, change: Change, *points: Point) -> Moment:
     extra = {Point.ROLLED_BACK: 3} if change is Change.BAD_RELEASE else {}
     point = dice.choice(points) if points else _draw(dice, _POINTS | extra)
     nth = dice.randint(1, _STEPS.get(change, 2)) if point is Point.STEP else 1
-    # The first step is the long one where a service is updated; behind the others the end is near.
-    latest = 2.5 if point is Point.STEP and nth == 1 else _LATEST.get(point, 0.3)
+    latest = _LATEST.get(point, 0.3)
+    # Only where a service is deployed does a step take seconds, and there it is the first one.
+    if change is Change.PROGRAM and point is Point.LOCKED:
+        latest = 0.5
+    elif change is not Change.PROGRAM and point is Point.STEP and nth == 1:
+        latest = 2.5
     return Moment(point, round(dice.uniform(0, latest), 3), nth)
 
 
