@@ -21,13 +21,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from releasectl import record
-from releasectl.record import Deployment, Phase
-from tests.chaos.picture import Picture
+from releasectl.record import Deployment, Phase, UnreadableRecord
+from tests.chaos.picture import Growth, Picture
 from tests.chaos.play import Played
 from tests.chaos.story import Full, Http, Push, Weather
 
-_ID = re.compile(r"\b\d{8}T\d{6}Z-[0-9a-f]{6}\b")
-_NEVER_BEGUN = re.compile(rf"recording deployment {_ID.pattern}: deployment {_ID.pattern} of \w+ came first")
+# Named as a deployment: not in the path of a work folder, not where the record went to somebody else.
+_NAMED = re.compile(r"(?<!recording )\bdeployment (\d{8}T\d{6}Z-[0-9a-f]{6})\b")
 _UPDATES = ("CreateService", "UpdateService", "StartDeployment")
 # Words that name the cause, one list for each kind of weather.
 _CAUSES = {
@@ -51,10 +51,11 @@ class Verdict:
 
 def judge(played: Played) -> Verdict:
     """Every claim, held against what is there."""
-    read = {path: record.read(path, raw) for path, raw in played.after.records.items()}
+    read, unreadable = _read(played)
     new = [one for path, one in sorted(read.items()) if path not in played.before.records]
     problems = [
         *(f"hangs: {each}" for each in played.hung),
+        *unreadable,
         *_rest(played),
         *_records(played, read),
         *_left(played.after),
@@ -64,6 +65,18 @@ def judge(played: Played) -> Verdict:
     if problems:
         return Verdict("broken", tuple(problems))
     return Verdict("stalled" if played.passes[-1].action == "stall" else "live", ())
+
+
+def _read(played: Played) -> tuple[dict[str, Deployment], list[str]]:
+    """Every record, and those that cannot be read."""
+    read: dict[str, Deployment] = {}
+    unreadable = []
+    for path, raw in played.after.records.items():
+        try:
+            read[path] = record.read(path, raw)
+        except UnreadableRecord as error:
+            unreadable.append(error.message)
+    return read, unreadable
 
 
 def _rest(played: Played) -> Iterator[str]:
@@ -108,8 +121,7 @@ def _records(played: Played, read: dict[str, Deployment]) -> Iterator[str]:
         if not one.phase.is_over:
             yield f"the record {path} was left {one.phase}"
     known = {one.id for one in read.values()}
-    named = _ID.findall(_NEVER_BEGUN.sub("", played.said))
-    for identifier in sorted({*named, *played.began_up} - known):
+    for identifier in sorted({*_NAMED.findall(played.said), *played.began_up} - known):
         yield f"deployment {identifier} was begun and is not on record"
     yield from _overlaps(played)
 
@@ -118,12 +130,19 @@ def _overlaps(played: Played) -> Iterator[str]:
     """Two deployments that were open at once."""
     going_on: set[str] = set()
     for each in played.growth:
-        if record.read(each.path, each.after).phase.is_over:
+        if _is_over(each):
             going_on.discard(each.path)
         else:
             going_on.add(each.path)
         if len(going_on) > 1:
             yield f"open at once: {', '.join(sorted(going_on))}"
+
+
+def _is_over(growth: Growth) -> bool:
+    try:
+        return record.read(growth.path, growth.after).phase.is_over
+    except UnreadableRecord:
+        return True  # told already
 
 
 def _left(after: Picture) -> Iterator[str]:
