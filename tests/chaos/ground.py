@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import urllib.parse
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sandbox import place
@@ -44,8 +44,7 @@ class Ground:
     disks: dict[str, Disk]
     builds: int = 0
     released: str = ""  # the digest that runs
-    runs: int = 0
-    skipped: list[str] = field(default_factory=list)
+    taken_back: bool = False  # the newest build was
 
     @property
     def hand(self) -> Hand:

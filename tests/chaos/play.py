@@ -102,6 +102,7 @@ def play(story: Story, ground: Ground) -> Played:
     _let_go(ground)
     after = picture.take(ground)
     ground.released = after.digest
+    ground.taken_back = bool(expected.rejected) or (ground.taken_back and after.digest == before.digest)
     return Played(
         story, expected, before, after,
         growth=picture.grown(ground, before.tip, after.tip),
@@ -121,9 +122,12 @@ def play(story: Story, ground: Ground) -> Played:
 
 def _change(story: Story, ground: Ground) -> Expected:
     """Bring the ground to where the story begins, and main to what it is about."""
-    if story.change is not Change.FIRST_RELEASE and not ground.released:
+    # A release is not taken back twice in a row without a person: between two bad ones there is a good one.
+    again = story.change is Change.BAD_RELEASE and ground.taken_back
+    if again or (story.change is not Change.FIRST_RELEASE and not ground.released):
         _pin(ground, ground.build().digest)
         ground.do("reconcile", "staging")
+        ground.taken_back = False
     if story.change is Change.PROGRAM:
         _other_program(ground, str(story.seed), 1 + story.seed % 4)
     now = picture.take(ground)

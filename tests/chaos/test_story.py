@@ -1,11 +1,13 @@
 """A story is its seed."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.chaos.report import Campaign, Told, as_json, line, summary, table
 from tests.chaos.story import Change, Http, Jump, Kill, Moment, Point, Push, Story, Victim, story
+from tests.docs.pages import rows
 
 MANY = [story(seed) for seed in range(3000)]
 
@@ -50,6 +52,14 @@ def test_a_kill_is_waited_for_where_there_is_somebody_to_kill() -> None:
     engines = [each.kill for each in MANY if each.kill and each.kill.victim in (Victim.ENGINE, Victim.WORKER)]
 
     assert {kill.moment.point for kill in engines} == {Point.INTENT, Point.LOCKED, Point.STEP}
+
+
+def test_the_page_tells_every_change_every_victim_and_all_weather() -> None:
+    told = {code for row in rows("docs/chaos.md") for code in re.findall(r"`([^`]+)`", row[0])}
+    weather = [each.weather for each in MANY if each.weather]
+    kinds = {each.kind if isinstance(each, Http) else each.name.partition(":")[0] for each in weather}
+
+    assert {*Change, *Victim, *kinds} == told
 
 
 KILLED = Story(1, Change.RELEASE, Kill(Victim.ENGINE, ("KILL",), Moment(Point.LOCKED, 0.5)))
