@@ -23,6 +23,9 @@ MADE_AGAIN = (
     "aws:sns/topicSubscription:TopicSubscription",
 )
 PATIENCE = 15 * 60.0  # seconds for App Runner to end what it does with a service
+# Seconds for which an object has to stay away: the engine's last call may still be under way, and a list may be
+# behind what was made (AWS promises no more than eventual consistency for either).
+UNTIL_SURE = 10.0
 POLL = 1.0
 
 Inputs = Mapping[str, Any]
@@ -45,8 +48,11 @@ class Orphans:
                 f"looking for an object of type {kind}: an engine died while making it, and it may be there or not",
                 "Look for it in the account; `releasectl unlock` takes your answer (--adopt URN=ID or --forget URN).",
             )
+        deadline = time.monotonic() + UNTIL_SURE
         with aws.asking(f"looking for {kind} {inputs.get('name') or inputs.get('serviceName') or ''}".strip()):
-            return _FIND[kind](region, inputs)
+            while (found := _FIND[kind](region, inputs)) is None and time.monotonic() < deadline:
+                time.sleep(POLL)
+        return found
 
 
 def _repository(region: str, inputs: Inputs) -> str | None:

@@ -1,0 +1,128 @@
+"""A controller in a process of its own, and ways to kill it and what it started at a named moment."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.conftest import Story
+
+PATIENCE = 60.0  # seconds until a moment that has to come
+SERVICE = "aws:apprunner/service:Service::web"
+
+
+@dataclass(frozen=True)
+class Controller:
+    """One `releasectl reconcile` under way."""
+
+    story: Story
+    environment: str
+    process: subprocess.Popen[str]
+    begun: frozenset[Path]  # work folders of earlier deployments
+
+    @property
+    def folder(self) -> Path | None:
+        """The work folder of its deployment, once there is one."""
+        fresh = set(work_folders(self.story, self.environment)) - self.begun
+        return max(fresh, default=None)
+
+    def pids(self) -> dict[str, int]:
+        """Who works: controller, worker, engine."""
+        found = {"controller": self.process.pid}
+        folder = self.folder
+        if folder is None:
+            return found
+        workers = [pid for pid, line in processes() if f"worker.py {folder}" in line]
+        engines = [int(path.read_text()) for path in folder.glob("up.pid")]
+        return found | dict(zip(("worker",), workers, strict=False)) | dict(zip(("engine",), engines, strict=False))
+
+    def until(self, moment: Callable[["Controller"], bool]) -> None:
+        """Wait for a moment of its work."""
+        deadline = time.monotonic() + PATIENCE
+        while not moment(self):
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline, "the moment never came"
+            time.sleep(0.005)
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL, the controller first: it must not see the others die."""
+        pids = self.pids()
+        for name in sorted(names, key=["controller", "worker", "engine"].index):
+            os.kill(pids[name], signal.SIGKILL)
+
+    def ended(self) -> tuple[int, str, str]:
+        """Its exit code and words."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def reconciling(story: Story, environment: str = "staging", **variables: str) -> Iterator[Controller]:
+    """A controller that reconciles; whatever it started has ended when the test goes on."""
+    begun = frozenset(work_folders(story, environment))
+    process = subprocess.Popen(
+        [str(Path(sys.executable).with_name("releasectl")), "reconcile", environment],
+        cwd=story.sandbox.clone, env={**story.sandbox.environment, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    controller = Controller(story, environment, process, begun)
+    try:
+        yield controller
+    finally:
+        if process.poll() is None:
+            controller.kill("controller")
+        process.communicate()
+
+
+def work_folders(story: Story, environment: str) -> list[Path]:
+    return sorted((story.sandbox.clone / ".git/releasectl" / environment).glob("*"))
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition; a test that waits in vain says so."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+def processes() -> Iterator[tuple[int, str]]:
+    """Every process with its command line."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+
+
+# ---- moments ----
+
+
+def intended(story: Story) -> Callable[[Controller], bool]:
+    """Its intent is on record, its engine has not begun."""
+    ref = story.sandbox.remote / "refs/heads/deployments"
+    before = ref.read_text()
+    return lambda _controller: ref.read_text() != before
+
+
+def stepped(what: str, name: str) -> Callable[[Controller], bool]:
+    """A step on a resource has started, or is done."""
+
+    def moment(controller: Controller) -> bool:
+        path = controller.folder / "up.steps.jsonl" if controller.folder else Path("nowhere")
+        lines = path.read_text().splitlines() if path.exists() else []
+        steps = [json.loads(line) for line in lines if line.endswith("}")]
+        return any(step["what"] == what and step["urn"].endswith(name) for step in steps)
+
+    return moment
+
+
+def applied(controller: Controller) -> bool:
+    """The engine is done, which nobody recorded yet."""
+    return bool(controller.folder and (controller.folder / "up.json").exists())
