@@ -8,6 +8,7 @@ import argparse
 import json
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ def main() -> int:
     if options.plan:
         print("\n".join(str(story(seed + number)) for number in range(options.kills)))
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     _say(f"chaos: seed {seed}, {options.kills} kills, {options.jobs} sandboxes at once")
     played = campaign.run(seed, options.kills, folder, jobs=options.jobs, disks=not options.no_disks, tell=_tell)
@@ -32,7 +34,7 @@ def main() -> int:
     _say(f"\n{report.table(played)}")
     if options.json:
         print(json.dumps(report.as_json(played), indent=2, default=str))
-    return 0 if played.holds else 1
+    return 130 if played.is_cut_short else 0 if played.holds else 1
 
 
 def _tell(told: Told) -> None:

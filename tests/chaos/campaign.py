@@ -66,16 +66,19 @@ class _Lane:
 def run(
     seed: int, kills: int, folder: Path, *, jobs: int = 2, disks: bool = True, tell: Callable[[Told], None]
 ) -> Campaign:  # fmt: skip
-    """Play until `kills` have struck. `tell` hears of each story as it ends."""
+    """Play until `kills` have struck. `tell` hears of each story as it ends.
+
+    A Ctrl-C ends it after the stories that are being played.
+    """
     begun = time.monotonic()
     told: list[Told] = []
     numbers = iter(range(max(1, round(kills * MOST))))
-    lock = threading.Lock()
+    lock, stop = threading.Lock(), threading.Event()
 
     def next_story() -> Story | None:
         with lock:
-            struck = sum(each.killed for each in told)
-            number = next(numbers, None) if struck < kills else None
+            enough = stop.is_set() or sum(each.killed for each in told) >= kills
+            number = None if enough else next(numbers, None)
             return None if number is None else story(seed + number)
 
     def work(lane: _Lane) -> None:
@@ -92,10 +95,16 @@ def run(
     threads = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        # Sandboxes have processes and disks of their own: they are taken away, whatever happens.
+        stop.set()
+        for thread in threads:
+            thread.join()
     ordered = tuple(sorted(told, key=lambda each: each.story.seed))
-    return Campaign(seed, kills, ordered, time.monotonic() - begun)
+    return Campaign(seed, kills, ordered, time.monotonic() - begun, is_cut_short=stop.is_set())
 
 
 def _told(played: Played, verdict: Verdict, kept: Path | None) -> Told:

@@ -43,6 +43,7 @@ class Campaign:
     wanted: int  # kills
     stories: tuple[Told, ...]
     seconds: float
+    is_cut_short: bool = False  # by a person
 
     @property
     def kills(self) -> int:
