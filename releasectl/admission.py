@@ -56,6 +56,7 @@ class Evidence:
     previous: str = ""
     soak: timedelta = timedelta()
     stays: Mapping[str, tuple[Stay, ...]] = field(default_factory=dict)  # in the previous environment, by service
+    untold: str = ""  # why the previous environment's record cannot be read
     demanded: tuple[str, ...] = ()  # the optional gates that the pipeline switches on
     images: Mapping[str, ImageFacts] = field(default_factory=dict)  # by service
     unsettled: Deployment | None = None
@@ -226,6 +227,9 @@ def _unproven(
             f"Release it in {evidence.previous} again and hold that (releasectl hold {evidence.previous}), or override."
         )
         return Finding("soak", where, message, remedy), None
+    if evidence.untold:
+        message = f"whether {service} {label} was live in {evidence.previous} cannot be told: {evidence.untold}"
+        return Finding("soak", where, message, f"See what is wrong: releasectl history {evidence.previous}"), None
     message = f"{service} {label} was never live in {evidence.previous}"
     return Finding("soak", where, message, f"Release it in {evidence.previous} first."), None
 

@@ -8,6 +8,7 @@ no markup, no mention. It asks nobody.
 from collections.abc import Iterable, Iterator
 
 from releasectl.admission import No
+from releasectl.plain_text import plain
 from releasectl.plan import Change, PropertyChange
 from releasectl.preview import Preview
 from releasectl.release_notes import Commit, Notes
@@ -25,7 +26,7 @@ def comment(seen: Preview) -> str:
 
 def text(value: object, most: int = 2000) -> str:
     """Anything as running text that is only text: one line, nothing in it is markup, nobody is called."""
-    line = " ".join(str(value).split())
+    line = " ".join(plain(str(value)).split())
     if len(line) > most:  # both ends count: an image reference ends with its digest
         line = f"{line[: most // 2]}…{line[len(line) - (most - 1) // 2 :]}"
     return "".join(map(_entity, line)).replace("www.", "www&#46;")
@@ -37,8 +38,6 @@ def code(value: object, most: int = VALUE) -> str:
 
 
 def _entity(character: str) -> str:
-    if not character.isprintable():
-        return "�"
     if character in "@#":  # an invisible space: no mention, no link to an issue
         return f"&#{ord(character)};&#8203;"
     if character.isalnum() or character in _PLAIN or ord(character) > 127:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from releasectl.plain_text import plain
+
 
 class Retry(StrEnum):
     """When it makes sense to try again."""
@@ -29,7 +31,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}\n    {self.remedy}"
+        return plain(f"{self.where}: {self.message}\n    {self.remedy}")
 
 
 class ControllerError(Exception):
@@ -39,13 +41,26 @@ class ControllerError(Exception):
     retry = Retry.NEVER
 
     def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = plain(message)  # causes are words of others
+        super().__init__(self.message)
         self.remedy = remedy
 
     def as_json(self) -> dict[str, object]:
         """{"error": class name, "message", "remedy"}: the shape that `--json` prints."""
         return {"error": type(self).__name__, "message": self.message, "remedy": self.remedy}
+
+
+class Stale(ControllerError):
+    """Others wrote to the branch each time we tried to: the world moved, nothing was written."""
+
+    retry = Retry.AT_ONCE
+
+
+class UnknownCommit(ControllerError):
+    """A commit that should be on main is not to be found: it never was, or main was rewritten."""
+
+    exit_code = 2
+    retry = Retry.AFTER_CHANGE
 
 
 class Interrupted(ControllerError):

@@ -25,7 +25,7 @@ from releasectl.pipeline import (
     parse_rejection,
     rejection_path,
 )
-from releasectl.record import Deployment, Kind, Phase
+from releasectl.record import Deployment, Kind, Phase, UnreadableRecord
 from releasectl.release import Pin
 from releasectl.target import Reader, Target, release_path
 from releasectl.world import Desired, World
@@ -53,7 +53,7 @@ def before_plan(wanted: Target, history: tuple[Deployment, ...], world: World, *
     changed = changed_pins(wanted, newest_live(history))
     rejections = _rejections(wanted, base, world.desired)
     previous = wanted.pipeline.previous(wanted.environment)
-    elsewhere = world.records.history(previous.name, LOOK_BACK) if previous and changed else ()
+    elsewhere, untold = _history(previous.name, world) if previous and changed else ((), "")
     return Evidence(
         environment=wanted.environment,
         kind=kind_of(wanted, history, rejections),
@@ -67,10 +67,19 @@ def before_plan(wanted: Target, history: tuple[Deployment, ...], world: World, *
         previous=previous.name if previous else "",
         soak=wanted.policy.soak,
         stays={name: stays(elsewhere, name, pin.digest) for name, pin in changed.items()},
+        untold=untold,
         demanded=wanted.policy.gates,
         unsettled=next((one for one in history[:1] if not one.phase.is_over), None),
         overrides=tuple(_overrides(wanted, base, world.desired)),
     )
+
+
+def _history(previous: str, world: World) -> tuple[tuple[Deployment, ...], str]:
+    """The previous environment's deployments, or why they cannot be read: a rollback does not need them."""
+    try:
+        return world.records.history(previous, LOOK_BACK), ""
+    except UnreadableRecord as error:
+        return (), error.message
 
 
 def with_plan(

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from releasectl.errors import ControllerError, Finding
+from releasectl.errors import ControllerError, Finding, Stale
 from releasectl.release import Pin
 from releasectl.verify import Health, Observation
 
@@ -58,6 +58,10 @@ class Ended(StrEnum):
 
 class UnreadableRecord(ControllerError):
     """A file of the branch `deployments` is not what we wrote."""
+
+
+class RewrittenRecord(ControllerError):
+    """The branch `deployments` is gone, or was rewritten: what was there is no longer part of it."""
 
 
 @dataclass(frozen=True)
@@ -174,20 +178,42 @@ def next_line(moment: Moment | None, **facts: object) -> bytes:
     return _line(TypeAdapter(dict[str, Any]).dump_python({**phases, **facts}, mode="json"))
 
 
+def grown(deployment: Deployment, before: bytes | None, line: bytes) -> bytes:
+    """The bytes of a deployment's file with one line more. Raises UnreadableRecord rather than add to what is broken.
+
+    A file that is gone, or empty, begins again with all that is known of the deployment.
+    Raises Stale when another controller wrote a phase of it that `deployment` does not know.
+    """
+    if not before:
+        return first_line(deployment) + line
+    there = read(deployment.path, before)
+    if there.phases != deployment.phases:
+        raise Stale(
+            f"recording deployment {deployment.id}: by now it is {there.phase}: {there.message}",
+            "Run the same command again.",
+        )
+    return before + b"\n" * (not before.endswith(b"\n")) + line
+
+
 def read(path: str, raw: bytes) -> Deployment:
     """All lines of one file, added up. Raises UnreadableRecord."""
     merged: dict[str, Any] = {}
+    number = 0
     try:
-        for line in raw.splitlines():
+        for number, line in enumerate(raw.splitlines(), 1):  # noqa: B007 - told when something is wrong
             data = json.loads(line)
             grown = {key: [*merged.get(key, ()), *data.get(key, ())] for key in ("phases", "notes")}
             merged |= data | grown
         return _VERSIONED[merged.pop("schema", None)].validate_python(merged)
     except (ValueError, ValidationError, AttributeError, TypeError, KeyError, RecursionError) as error:
-        raise UnreadableRecord(
-            f"reading {path} on branch {BRANCH}: {error}",
-            f"Look at what changed it: git log origin/{BRANCH} -- {path}",
-        ) from error
+        cause = f"line {number}: {error}" if number else "it is empty"
+        raise unreadable(path, cause) from error
+
+
+def unreadable(path: str, cause: str, remedy: str = "") -> UnreadableRecord:
+    """The error for a file of the branch."""
+    looked_at = f"Look at what changed it: git log origin/{BRANCH} -- {path}"
+    return UnreadableRecord(f"reading {path} on branch {BRANCH}: {cause}", f"{looked_at}{remedy}")
 
 
 def newest(paths: Iterable[str], environment: str, count: int) -> tuple[str, ...]:

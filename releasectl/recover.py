@@ -69,7 +69,16 @@ def _take_own(
     for lock in ours:
         world.say(f"{wanted.environment}: taking away the lock of a dead engine: {lock}")
         world.locks.remove(lock)
+    if ours:
+        mend(wanted, world)
     return ours, tuple(lock for lock in held if lock not in ours)
+
+
+def mend(wanted: Target, world: World) -> None:
+    """What an engine that was killed left half-written of the state; nothing of anybody may be at work."""
+    project = target.read_project(world.desired, wanted.commit)
+    for name in world.locks.mend(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment):
+        world.say(f"{wanted.environment}: {name} was left half-written and is removed; the state needs nothing of it")
 
 
 def held_locks(wanted: Target, world: World) -> tuple[Lock, ...]:

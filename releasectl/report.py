@@ -1,7 +1,8 @@
 """Report: a plan, a deployment, an environment in words for a terminal.
 
 Comes in: values of the core. Goes out: text. Health and status lines hold no times that change by themselves, so
-that two looks at the same state read the same. It asks nobody and decides nothing.
+that two looks at the same state read the same; and nothing in them is obeyed by a terminal. It asks nobody and decides
+nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from releasectl.admission import Admission
+from releasectl.plain_text import plain
 from releasectl.plan import Change, Plan
 from releasectl.record import Deployment
 from releasectl.release_notes import Commit
@@ -26,7 +28,7 @@ def plan(planned: Plan) -> str:
     for change in planned.changes:
         lines.append(f"  {change.operation:8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}")
         lines += [f"             {line}" for line in _properties(change)]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def _properties(change: Change) -> Iterable[str]:
@@ -47,10 +49,11 @@ def deployment(recorded: Deployment) -> str:
         f"{recorded.environment} {recorded.phase}: {recorded.message}",
         f"deployment {recorded.id} of {recorded.commit[:12]}, by {recorded.by}: {recorded.reason}",
         *(f"- {finding}" for finding in recorded.findings),
+        *(f"{note.at:%Y-%m-%d %H:%M} UTC: {note.message}" for note in recorded.notes),
     ]
     for service, log in recorded.log.items():
         lines += [f"last log lines of {service}:", *(f"  {line}" for line in log)]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def history(recorded: Iterable[Deployment]) -> str:
@@ -82,7 +85,7 @@ def explain(standing: "Standing", commands: str = "") -> str:
     lines.append(f"  next: {step.action}{until}: {step.reason}")
     if commands:
         lines.append(f"  {commands}")
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def gates(admission: Admission) -> list[str]:
@@ -107,7 +110,7 @@ def preview(seen: "Preview") -> str:
         lines += [f"  - {_commit(commit)}" for commit in one.takes_away]
         if one.untold:
             lines.append(f"  and {one.untold} more")
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def _commit(commit: Commit) -> str:
@@ -121,7 +124,7 @@ def leaving(going: "Leaving") -> str:
         f"  {change.type} {change.name}{' (protected)' * change.unprotects}" for change in going.resources.changes
     ]
     lines += [f"  {count} images in {name}" for name, count in going.images.items() if count]
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def status(standing: "Standing", seen: Mapping[str, Observation]) -> list[tuple[str, ...]]:
@@ -147,7 +150,8 @@ def _health(observation: Observation | None) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they have to be."""
-    widths = [max(len(str(row[column])) for row in (head, *rows)) for column in range(len(head))]
+    head, *rows = [[plain(str(cell)) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     return "\n".join(
         "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
     )

@@ -13,6 +13,7 @@ import yaml
 from releasectl.edit import edit
 from releasectl.evidence import newest_applied, newest_live
 from releasectl.pipeline import rejection_path
+from releasectl.plain_text import plain
 from releasectl.proposals import Proposal
 from releasectl.record import Deployment, Kind, Phase
 from releasectl.release import Pin, Release, parse_release
@@ -148,11 +149,9 @@ def rejection(digest: str, commit: str, *, reason: str, deployment: str) -> byte
 def entry(values: Mapping[str, str]) -> bytes:
     """The bytes of a small file under `releases/`: a scalar a line, in double quotes.
 
-    A reason may come from a log: what no reviewer can see, and so no reader takes, is replaced.
+    A reason may come from a log: what no reviewer can see is made visible.
     """
-    seen = {
-        key: "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text) for key, text in values.items()
-    }
+    seen = {key: plain(text) for key, text in values.items()}
     # Not as JSON: its escapes of a character beyond the first plane, such as an emoji, are no YAML.
     quoted = {key: yaml.safe_dump(text, default_style='"', width=float("inf")) for key, text in seen.items()}
     return "".join(f"{key}: {text}" for key, text in quoted.items()).encode()

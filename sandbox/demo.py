@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from releasectl.errors import ControllerError
+from sandbox import crash
 from sandbox.hand import Hand
 from sandbox.place import Sandbox
 
@@ -65,6 +66,7 @@ class Demo:
         yield "bad-release-rolled-back", self.bad_release_rolled_back
         yield "rejected-digest-refused", self.rejected_digest_refused
         yield "hold-respected", self.hold_respected
+        yield "crash-recovered", self.crash_recovered
 
     def environments_created(self) -> str:
         """Pin the program in both empty release files; the loop makes registry and topic of each."""
@@ -166,6 +168,21 @@ class Demo:
         self.reconcile("staging")
         expect(self.hand.service("staging")["runs"] == mended, "1.2.0 serves once the hold is lifted")
         return "1.2.0 waited while staging was held, and went live when the hold was lifted"
+
+    def crash_recovered(self) -> str:
+        """Controller, worker and engine are killed inside an update; the next run goes on with what main says."""
+        self.hand.commit({"service/NEWS": b"1.3.0 comes in spite of a crash\n"}, "Work on the service")
+        wanted = self.hand.build("1.3.0").digest
+        self.bump(wanted, "1.3.0")
+        with crash.reconciling(self.hand) as controller:
+            controller.until(crash.stepped("start", crash.SERVICE))
+            controller.kill("controller", "worker", "engine")
+        self.reconcile("staging")
+        live, cut_off = self.run("history", "staging", "--count", "2")
+        expect(cut_off["ended"] == "cut-off", "the record says that the first attempt was cut off")
+        expect(live["identity"] == cut_off["identity"], "the second attempt is of the same release")
+        expect(self.hand.service("staging")["runs"] == wanted, "1.3.0 serves")
+        return f"killed at {cut_off['phases'][0]['phase']}, found dead, its lock taken away; 1.3.0 serves all the same"
 
     def bump(self, digest: str, version: str, *, expected: int = 0) -> Any:
         """What the bot does after a build."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from releasectl import target
+from releasectl.plain_text import plain
 from releasectl.proposals import Proposal
 from releasectl.target import Target
 from releasectl.world import World
@@ -44,7 +45,7 @@ class WorkTree:
 
 def say(line: str) -> None:
     """Progress, for people."""
-    click.echo(line, err=True)
+    click.echo(plain(line), err=True)
 
 
 def print_json(data: object) -> None:

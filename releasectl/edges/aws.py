@@ -41,6 +41,7 @@ _DOWN = (
     *("ServiceUnavailable", "InternalServiceError", "InternalFailure", "InternalError", "i/o timeout"),
     *("Read timeout", "Connect timeout", "Service Unavailable", "connection reset"),
 )
+_STATUS = {401: "AuthFailure", 403: "AccessDenied", 429: "TooManyRequests"}
 
 
 class AwsDenied(ControllerError):
@@ -72,8 +73,18 @@ def asking(what: str) -> Iterator[None]:
         raise AwsDenied(f"{what}: {error}", "Log in to AWS: aws sts get-caller-identity") from error
     except (EndpointConnectionError, ConnectionClosedError, HTTPClientError) as error:
         raise named(what, f"Could not connect to the endpoint: {error}") from error
-    except (ClientError, BotoCoreError) as error:
+    except ClientError as error:
+        raise _answered(what, error) from error
+    except BotoCoreError as error:
         raise named(what, str(error)) from error
+
+
+def _answered(what: str, error: ClientError) -> ControllerError:
+    """By its words; by its status where they say nothing: whatever stands before AWS answers in words of its own."""
+    found = named(what, str(error))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    meant = _STATUS.get(status, "ServiceUnavailable" if status >= 500 else "")
+    return named(what, f"{meant}: {error}") if meant and not is_ours(found) else found
 
 
 def named(what: str, cause: str) -> ControllerError:

@@ -40,6 +40,9 @@ def holder(environment: Mapping[str, str], folder: Path) -> Holder:
 
 
 def _run(environment: Mapping[str, str]) -> str:
-    """The URL of the GitHub Actions run, "" elsewhere."""
-    server, repository, run = (environment.get(f"GITHUB_{key}", "") for key in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
-    return f"{server}/{repository}/actions/runs/{run}" if run else ""
+    """The URL of the attempt of a GitHub Actions run, "" elsewhere: a second attempt is another controller."""
+    keys = ("SERVER_URL", "REPOSITORY", "RUN_ID", "RUN_ATTEMPT")
+    server, repository, run, attempt = (environment.get(f"GITHUB_{key}", "") for key in keys)
+    if not run:
+        return ""
+    return f"{server}/{repository}/actions/runs/{run}{f'/attempts/{attempt}' if attempt else ''}"

@@ -6,29 +6,21 @@ the index or a local branch, so a person can go on working in the same clone.
 """
 
 import os
-import random
-import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
-from releasectl.errors import ControllerError, Retry
+from releasectl.edges.again import again
+from releasectl.edges.git_process import GitFailed, GitProcess, scrubbed
+from releasectl.edges.git_remote import Remote
+from releasectl.errors import ControllerError, UnknownCommit
 from releasectl.release_notes import Commit
 
-REMOTE = "origin"
 MAIN = "main"
-ATTEMPTS = 30  # of a commit; fifty writers at once on two processors needed up to 13
-TIMEOUT = 120.0  # seconds for one git command; a clone over a slow line needs most of it
-
-
-class GitFailed(ControllerError):
-    """A git command ended badly for a reason that has no name of its own here."""
-
-    retry = Retry.BACKOFF
 
 
 class NotARepository(ControllerError):
@@ -37,31 +29,12 @@ class NotARepository(ControllerError):
     exit_code = 2
 
 
-class MissingRemote(ControllerError):
-    """The clone has no remote, or the remote is not there or does not answer."""
-
-    retry = Retry.BACKOFF
-
-
-class UnknownCommit(ControllerError):
-    """A commit that should be on main is not to be found."""
-
-    exit_code = 2
-    retry = Retry.AFTER_CHANGE
-
-
-class Stale(ControllerError):
-    """Others wrote to the branch each time we tried to: the world moved, nothing was written."""
-
-    retry = Retry.AT_ONCE
-
-
 @dataclass(frozen=True)
 class Git:
     """One clone. Several processes may use it at once: fetches go by refs of their own, commits by objects."""
 
     root: Path
-    _environment: Mapping[str, str] = field(default_factory=lambda: _scrubbed(os.environ))
+    _environment: Mapping[str, str] = field(default_factory=lambda: scrubbed(os.environ))
 
     @classmethod
     def find(cls, folder: Path) -> "Git":
@@ -84,21 +57,22 @@ class Git:
     def fetch(self, branch: str = MAIN) -> str:
         """The remote's tip of `branch`, its history fetched; "" when the remote has no such branch.
 
-        Asks first and fetches only what is new. Raises MissingRemote.
+        Raises what a remote says: MissingRemote, RemoteDenied, RemoteThrottled, RemoteUnreachable.
         """
-        ref = f"refs/releasectl/{branch}"
-        for attempt in range(5):
-            tip = self._tip(branch)
-            if not tip or self._is_part_of(tip, ref):
-                return tip
-            try:
-                self.run("fetch", "--quiet", "--no-tags", REMOTE, f"+refs/heads/{branch}:{ref}")
-            except GitFailed as error:
-                # Another process of ours fetches the same branch: what it brings is what we want.
-                if "cannot lock ref" not in error.message:
-                    raise self._remote_error(error) from error
-                _pause(attempt)
-        raise Stale(f"fetching {branch}: it moved under each attempt", "Run the same command again.")
+        return self.fetch_refs(f"refs/heads/{branch}")[0]
+
+    def fetch_refs(self, *refs: str) -> tuple[str, ...]:
+        """The same for several refs by their full names: asks once, and fetches only what is new."""
+        tips = self._remote.tips(*refs)
+        wanted = [
+            f"+{ref}:{_ours(ref)}"
+            for ref, tip in zip(refs, tips, strict=True)
+            # Part of a ref of ours, and not only here: a ref moves once everything is there, a commit may come alone.
+            if tip and not self._git.tells("merge-base", "--is-ancestor", tip, _ours(ref))
+        ]
+        if wanted:
+            self._remote.fetch(*wanted)
+        return tips
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The bytes of `path` at `commit`, None when it is not there."""
@@ -108,7 +82,12 @@ class Git:
 
     def list(self, commit: str, folder: str) -> tuple[str, ...]:
         """Paths of all files below `folder` (or the file itself) at `commit`, sorted."""
-        listing = self.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", folder)
+        asked = ("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", folder)
+        try:
+            listing = self.run(*asked)
+        except GitFailed:  # a shallow clone does not have what a deployment of last week was made from
+            self._bring(commit)
+            listing = self.run(*asked)
         return tuple(name for name in listing.decode().split("\0") if name)
 
     def read_many(self, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
@@ -144,6 +123,13 @@ class Git:
         who, subject, action = (*found.split("\0"), "", "")[:3]
         return who, subject, action
 
+    def shrunk(self, older: str, newer: str, pattern: str) -> tuple[str, ...]:
+        """Files that match `pattern` and do not begin in `newer` with all the bytes that they had in `older`."""
+        raw = self.run("diff", "--numstat", "--no-renames", "-z", older, newer, "--", pattern).decode()
+        counts = (entry.split("\t", 2) for entry in raw.split("\0") if entry)
+        suspects = [path for _added, gone, path in counts if gone != "0"]
+        return tuple(p for p in suspects if not (self.read(newer, p) or b"").startswith(self.read(older, p) or b""))
+
     def commits(self, older: str, newer: str, *paths: str) -> tuple[Commit, ...]:
         """What `newer` has and `older` has not, newest first, as far as it changed one of `paths`.
 
@@ -163,12 +149,7 @@ class Git:
         """Is `older` part of the history of `newer`? Raises UnknownCommit when either cannot be found."""
         for commit in (older, newer):
             self._bring(commit)
-        done = self._call(["merge-base", "--is-ancestor", older, newer])
-        if done.returncode not in (0, 1):
-            raise _failed(["merge-base", "--is-ancestor", older, newer], done)
-        if done.returncode == 1 and self._deepen():
-            return self.is_ancestor(older, newer)
-        return done.returncode == 0
+        return self._reaches(newer, older) or (self._deepen() and self._reaches(newer, older))
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the whole tree of `commit` into `folder`, which is made. Raises UnknownCommit."""
@@ -184,79 +165,89 @@ class Git:
         change: Callable[[str], Mapping[str, bytes | None]],
         *,
         start: str = "",
-        attempts: int = ATTEMPTS,
+        fetch: Callable[[], str] | None = None,
+        along: Sequence[str] = (),
     ) -> str:
         """Commit to the remote's `branch` by compare-and-swap; the new tip, or the old one if nothing changes.
 
         `change` gets the tip (of a new branch `start`, where "" makes an orphan) and says which files it wants
         there (None deletes); it is asked again for each new tip, so it can never overwrite what it has not seen.
-        Raises Stale, MissingRemote.
+        `fetch` gives the tip in another way than `self.fetch`; refs of `along` move with the branch or not at all.
+        Raises Stale and what a remote says.
         """
-        for attempt in range(attempts):
-            tip = self.fetch(branch) or start
-            files = change(tip)
+        pushed: list[str] = []
+
+        def once() -> str:
+            tip = fetch() if fetch else self.fetch(branch)
+            for commit in pushed:  # did one arrive, and only its answer was lost?
+                if tip and self.is_ancestor(commit, tip):
+                    return commit
+            files = change(tip or start)
             if not files:
-                return tip
-            commit = self._write_commit(tip, files, message if isinstance(message, str) else message())
-            if self._push(commit, branch):
-                return commit
-            _pause(attempt)
-        raise Stale(
-            f"committing to {branch}: the branch moved under each of {attempts} attempts",
-            "Run the same command again.",
-        )
+                return tip or start
+            words = message if isinstance(message, str) else message()
+            pushed.append(self._write_commit(tip or start, files, words))
+            self._remote.push(pushed[-1], f"refs/heads/{branch}", *along)
+            return pushed[-1]
+
+        return again(once, first=0.05, longest=1.6)
+
+    def ref(self, name: str) -> str:
+        """The commit of a ref of this clone, "" without it."""
+        return self._git.call("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").stdout.decode().strip()
+
+    def keep(self, name: str, commit: str) -> None:
+        """Set a ref of this clone. When another process of ours sets it at this moment, theirs is as good."""
+        if self.ref(name) != commit:
+            self._git.call("update-ref", name, commit)
 
     def run(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        """Standard output of one git command. Raises GitFailed."""
-        done = self._call(arguments, stdin=stdin, environment=environment)
-        if done.returncode:
-            raise _failed(arguments, done)
-        return done.stdout
+        """Standard output of one git command, which asks nobody outside. Raises GitFailed."""
+        return self._git.run(*arguments, stdin=stdin, environment=environment)
 
-    def _call(
-        self, arguments: Sequence[str], *, stdin: bytes = b"", environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[bytes]:
-        try:
-            return subprocess.run(
-                ["git", "-C", str(self.root), *arguments], input=stdin, capture_output=True,
-                env={**self._environment, **(environment or {})}, timeout=TIMEOUT, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as error:
-            raise GitFailed(
-                f"running `git {' '.join(arguments)}`: no answer within {TIMEOUT:.0f} s",
-                "Check the connection to the remote, then run the same command again.",
-            ) from error
-        except FileNotFoundError as error:
-            raise GitFailed("running git: it is not on PATH", "Install git.") from error
+    @cached_property
+    def _git(self) -> GitProcess:
+        return GitProcess(self.root, self._environment)
 
-    def _is_part_of(self, tip: str, ref: str) -> bool:
-        """Was this commit fetched with all that belongs to it? While another process fetches it, it may be here alone.
+    @cached_property
+    def _remote(self) -> Remote:
+        return Remote(self._git)
 
-        A ref moves only once everything is there.
-        """
-        return self._call(["merge-base", "--is-ancestor", tip, ref]).returncode == 0
-
-    def _has(self, commit: str) -> bool:
-        return self._call(["cat-file", "-e", f"{commit}^{{commit}}"]).returncode == 0
+    def _reaches(self, newer: str, older: str) -> bool:
+        """Is `older` part of the history of `newer`, as far as it is here?"""
+        return not self.run("rev-list", "-1", older, f"^{newer}")
 
     def _bring(self, commit: str) -> None:
-        """Make sure that `commit` is here: a shallow clone in CI may have only the tip."""
-        if self._has(commit):
+        """Make sure that `commit` is here with all that belongs to it.
+
+        A shallow clone in CI may have only the tip; and while another process fetches, a commit may be here alone.
+        """
+        if self._git.tells("rev-list", "--objects", "--quiet", commit, "--not", "--all"):
             return
         try:
-            self.run("fetch", "--quiet", "--no-tags", REMOTE, commit)
-        except GitFailed as error:
+            self._remote.fetch(commit)
+        except UnknownCommit as error:
             raise UnknownCommit(
                 f"looking for commit {commit}: the remote does not have it",
                 "Pin a commit that is on main, in full (40 characters).",
             ) from error
 
     def _deepen(self) -> bool:
-        """Fetch all history if this is a shallow clone: its oldest commit looks as if it had changed every file."""
-        shallow = self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
+        """Fetch all history if this is a shallow clone: its oldest commit looks as if it had changed every file.
+
+        Was it one? Of all branches, since each may have been fetched without its history.
+        """
+        shallow = self._is_shallow()
         if shallow:
-            self.run("fetch", "--quiet", "--unshallow", REMOTE)
+            try:
+                self._remote.fetch("--unshallow", f"+refs/heads/*:{_ours('refs/heads/*')}")
+            except ControllerError:
+                if self._is_shallow():  # or another process of ours was faster
+                    raise
         return shallow
+
+    def _is_shallow(self) -> bool:
+        return self.run("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     def _write_commit(self, parent: str, files: Mapping[str, bytes | None], message: str) -> str:
         with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:
@@ -277,7 +268,7 @@ class Git:
 
     def _identity(self) -> dict[str, str]:
         """Who commits: the clone's own user if it has one; a controller in CI often has none."""
-        configured = self._call(["config", "user.email"]).stdout.strip() or "GIT_AUTHOR_EMAIL" in self._environment
+        configured = self._git.call("config", "user.email").stdout.strip() or "GIT_AUTHOR_EMAIL" in self._environment
         if configured:
             return {}
         name, email = "releasectl", "releasectl@localhost"
@@ -287,74 +278,7 @@ class Git:
             for what, value in (("NAME", name), ("EMAIL", email))
         }
 
-    def _push(self, commit: str, branch: str) -> bool:
-        """True when the remote's branch has our commit, also when the answer to our push was lost."""
-        try:
-            self.run("push", "--quiet", REMOTE, f"{commit}:refs/heads/{branch}")
-        except GitFailed as error:
-            if self._refused_for_good(error):
-                raise self._remote_error(error) from error
-            tip = self.fetch(branch)
-            return bool(tip) and self.is_ancestor(commit, tip)
-        return True
 
-    def _tip(self, branch: str) -> str:
-        try:
-            answer = self.run("ls-remote", REMOTE, f"refs/heads/{branch}").decode().split()
-        except GitFailed as error:
-            raise self._remote_error(error) from error
-        return answer[0] if answer else ""
-
-    @staticmethod
-    def _refused_for_good(error: GitFailed) -> bool:
-        return any(sign in error.message for sign in ("pre-receive hook declined", "protected branch", "permission"))
-
-    def _remote_error(self, error: GitFailed) -> ControllerError:
-        urls = self._call(["remote", "get-url", REMOTE])
-        if urls.returncode:
-            return MissingRemote(
-                f"talking to the remote of {self.root}: it has no remote `{REMOTE}`",
-                f"Add it: git remote add {REMOTE} URL",
-            )
-        cause = error.message.split(": ", 1)[-1]
-        return MissingRemote(
-            f"talking to {_masked(urls.stdout.decode().strip())}: {cause}",
-            "Check the address and your access: git ls-remote origin",
-        )
-
-
-def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, not a secret
-
-
-def _failed(arguments: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitFailed:
-    cause = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-    return GitFailed(f"running `git {arguments[0]}`: {cause}", "Run the command by hand to see more.")
-
-
-def _masked(url: str) -> str:
-    """A remote's URL may carry a token; nobody needs to read it."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if rest else url
-
-
-def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without the variables a hook or a rebase sets, which would point git at another repository."""
-    kept = {
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GIT_SSL_CAINFO",
-        "GIT_ASKPASS",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_NOSYSTEM",
-    }
-    kept |= {
-        "GIT_AUTHOR_NAME",
-        "GIT_AUTHOR_EMAIL",
-        "GIT_COMMITTER_NAME",
-        "GIT_COMMITTER_EMAIL",
-        "GIT_EXEC_PATH",
-    }
-    clean = {name: value for name, value in environment.items() if not name.startswith("GIT_") or name in kept}
-    # Errors are recognised by their text, so it must be English; nobody is there to answer a prompt.
-    return clean | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+def _ours(ref: str) -> str:
+    """Where a ref of the remote is kept in the clone: `refs/heads/main` -> `refs/releasectl/origin/heads/main`."""
+    return f"refs/releasectl/origin/{ref.removeprefix('refs/')}"

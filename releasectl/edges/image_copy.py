@@ -5,8 +5,10 @@ all its children, and what is attached to any of them (signatures, SBOMs, attest
 names it, so whatever is there is whole: a copy that died is simply made again. It never deletes and never moves a tag.
 """
 
+import os
 import tempfile
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from releasectl.edges.image_registry import Descriptor, ImageNotThere, Manifest, Repository
 
@@ -53,20 +55,23 @@ class _Copy:
     def content(self, manifest: Manifest) -> None:
         """The blobs, and last the manifest that names them."""
         for blob in (manifest.config, *manifest.layers):
-            if blob and not self.target.has_blob(blob.digest):
+            if blob:
                 self.blob(blob)
         self.target.put_manifest(manifest.digest, manifest)
 
     def blob(self, blob: Descriptor) -> None:
         """Through a file: a layer may be larger than memory. In one registry it is only linked, if it allows that."""
         neighbours = self.source.host == self.target.host
-        place = self.target.begin_upload(blob.digest, mounted_from=self.source.name if neighbours else "")
-        if not place:
-            return
         with tempfile.TemporaryFile() as file:
-            self.source.read_blob(blob, file)
-            file.seek(0)
-            self.target.finish_upload(place, blob.digest, file)
+
+            def content() -> BinaryIO:
+                """Read once, and only when it has to be sent."""
+                if not file.seek(0, os.SEEK_END):
+                    self.source.read_blob(blob, file)
+                file.seek(0)
+                return file
+
+            self.target.write_blob(blob.digest, content, mounted_from=self.source.name if neighbours else "")
 
     def attached(self, digest: str) -> None:
         """By the referrers API and by tags: which of them a signing tool uses depends on its age."""

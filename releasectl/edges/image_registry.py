@@ -1,7 +1,8 @@
 """One repository of an image registry over its own HTTP interface (OCI distribution, `/v2/`).
 
 Comes in: a repository URL of ECR, a digest or a tag. Goes out: manifests byte for byte and blobs by way of a file,
-each proven against its digest. Roots of trust and proxies come by SSL_CERT_FILE and HTTPS_PROXY.
+each proven against its digest. What is throttled, broken or cut is asked again: whatever is written here may be
+written twice, and is looked for first when an answer was lost. Roots and proxies come by SSL_CERT_FILE, HTTPS_PROXY.
 Over httpx and not oras 0.2: that one writes manifests anew from parsed JSON, holds a whole layer in memory, has no
 timeouts, and asks five times over two minutes when it is denied.
 """
@@ -10,7 +11,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO, Self
 import httpx
 
 from releasectl.edges import aws
+from releasectl.edges.again import ForNow, again, retry_after
 from releasectl.edges.aws import AwsDenied, AwsFailed, AwsThrottled, AwsUnreachable
 from releasectl.errors import ControllerError, Retry
 
@@ -132,8 +134,22 @@ class Repository:
         """Store the bytes as they are, under their digest or a tag."""
         what = f"writing {self._named(reference)}"
         kind = {"Content-Type": manifest.media_type}
-        stored = self._ask("PUT", f"manifests/{reference}", what, content=manifest.raw, headers=kind)
-        self._prove(manifest.digest, stored.headers.get("Docker-Content-Digest", manifest.digest), what)
+        tries = 0
+
+        def once() -> None:
+            nonlocal tries
+            tries += 1
+            # A tag that cannot be moved cannot be written twice either: did it arrive, and only the answer was lost?
+            if tries > 1 and self._is_there(reference, manifest):
+                return
+            stored = self._ask_once("PUT", f"manifests/{reference}", what, content=manifest.raw, headers=kind)
+            self._prove(manifest.digest, stored.headers.get("Docker-Content-Digest", manifest.digest), what)
+
+        again(once)
+
+    def _is_there(self, reference: str, manifest: Manifest) -> bool:
+        found = self.manifest(reference)
+        return found is not None and found.digest == manifest.digest
 
     def referrers(self, digest: str) -> tuple[Descriptor, ...]:
         """What names `digest` as its subject (OCI 1.1); () as well where the registry cannot say."""
@@ -148,13 +164,19 @@ class Repository:
             page = self._own(answer, following, what) if following else ""
         return tuple(found)
 
-    def has_blob(self, digest: str) -> bool:
-        what = f"looking for blob {digest} in {self.url}"
-        return self._ask("HEAD", f"blobs/{digest}", what, allowed=_MISSING, follow_redirects=True).is_success
-
     def read_blob(self, blob: Descriptor, into: BinaryIO) -> None:
-        """Stream a blob into a file. Raises ContentDiffers before more is written than its descriptor says."""
+        """Stream a blob into an empty file. Raises ContentDiffers before more is kept than its descriptor says."""
         what = f"reading blob {blob.digest} of {self.url}"
+
+        def once() -> None:
+            into.seek(0)
+            into.truncate()
+            self._prove(blob.digest, self._stream(blob, into, what), what)
+
+        again(once)
+
+    def _stream(self, blob: Descriptor, into: BinaryIO, what: str) -> str:
+        """The digest of what came, as far as the descriptor says that it goes."""
         hashed, written = hashlib.sha256(), 0
         with self._reaching(what), self._http.stream("GET", f"blobs/{blob.digest}", follow_redirects=True) as answer:
             if not answer.is_success:
@@ -166,7 +188,7 @@ class Repository:
                     break
                 hashed.update(chunk)
                 into.write(chunk)
-        self._prove(blob.digest, f"sha256:{hashed.hexdigest()}", what)
+        return f"sha256:{hashed.hexdigest()}"
 
     def small_blob(self, blob: Descriptor) -> bytes:
         """A blob that fits into memory, such as an image's config."""
@@ -176,23 +198,44 @@ class Repository:
         self.read_blob(blob, content)
         return content.getvalue()
 
-    def begin_upload(self, digest: str, *, mounted_from: str = "") -> str:
-        """Where to upload a blob to; "" when the registry linked it from its own repository `mounted_from`."""
+    def write_blob(self, digest: str, content: Callable[[], BinaryIO], *, mounted_from: str = "") -> None:
+        """Store what `content` opens, unless it is here; from the registry's own repository `mounted_from` by a link.
+
+        Begins anew when it breaks off: a new upload, and the content from its start.
+        """
+        what = f"writing blob {digest} to {self.url}"
+
+        def once() -> None:
+            if self._has_blob(digest):
+                return
+            place = self._begin_upload(digest, mounted_from)
+            if place:
+                where = httpx.URL(place).copy_merge_params({"digest": digest})
+                kind = {"Content-Type": "application/octet-stream"}
+                self._ask_once("PUT", str(where), what, content=content(), headers=kind)
+
+        again(once)
+
+    def _has_blob(self, digest: str) -> bool:
+        what = f"looking for blob {digest} in {self.url}"
+        return self._ask_once("HEAD", f"blobs/{digest}", what, allowed=_MISSING, follow_redirects=True).is_success
+
+    def _begin_upload(self, digest: str, mounted_from: str) -> str:
+        """Where to upload a blob to; "" when the registry linked it."""
         what = f"beginning to write blob {digest} to {self.url}"
         asked = {"mount": digest, "from": mounted_from} if mounted_from else {}
-        answer = self._ask("POST", "blobs/uploads/", what, params=asked)
+        answer = self._ask_once("POST", "blobs/uploads/", what, params=asked)
         if answer.status_code == httpx.codes.CREATED:
             return ""
         return self._own(answer, answer.headers.get("Location", ""), what)
 
-    def finish_upload(self, place: str, digest: str, content: BinaryIO) -> None:
-        """Stream a file to where `begin_upload` said."""
-        what = f"writing blob {digest} to {self.url}"
-        where = httpx.URL(place).copy_merge_params({"digest": digest})
-        kind = {"Content-Type": "application/octet-stream"}
-        self._ask("PUT", str(where), what, content=content, headers=kind)
+    def _ask(self, method: str, path: str, what: str, *, allowed: tuple[int, ...] = ()) -> httpx.Response:
+        return again(lambda: self._ask_once(method, path, what, allowed=allowed))
 
-    def _ask(self, method: str, path: str, what: str, *, allowed: tuple[int, ...] = (), **more: Any) -> httpx.Response:
+    def _ask_once(
+        self, method: str, path: str, what: str, *, allowed: tuple[int, ...] = (), **more: Any
+    ) -> httpx.Response:
+        """Raises ForNow around what may pass."""
         more["headers"] = {"Accept": ", ".join(MANIFEST_TYPES), **more.get("headers", {})}
         with self._reaching(what):
             answer = self._http.request(method, path, **more)
@@ -206,22 +249,26 @@ class Repository:
             yield
         except httpx.RequestError as error:
             cause = str(error) or type(error).__name__
-            raise AwsUnreachable(
+            away = AwsUnreachable(
                 f"{self._doing}: {what}: the registry does not answer: {cause}",
                 "Check the network, the proxy in HTTPS_PROXY and the AWS health page, then try again.",
-            ) from error
+            )
+            raise ForNow(away) from error
 
-    def _no(self, answer: httpx.Response, what: str) -> ControllerError:
+    def _no(self, answer: httpx.Response, what: str) -> ControllerError | ForNow:
         cause = f"{self._doing}: {what}: {_told(answer)}"
+        after = retry_after(answer.headers.get("Retry-After", ""))
         match answer.status_code:
             case 401 | 403:
                 return AwsDenied(cause, "Check the role and its permissions on both repositories.")
             case 404:
                 return ImageNotThere(cause, "Check repository and digest; push the image first if it is missing.")
             case 429:
-                return AwsThrottled(cause, "Wait a minute, then run the same command again.")
+                return ForNow(AwsThrottled(cause, "Wait a minute, then run the same command again."), after)
             case code if code >= 500:
-                return AwsUnreachable(cause, "Check the AWS health page, then run the same command again.")
+                return ForNow(
+                    AwsUnreachable(cause, "Check the AWS health page, then run the same command again."), after
+                )
         return AwsFailed(cause, "Read the cause above; run the same command again once it is gone.")
 
     def _own(self, answer: httpx.Response, link: str, what: str) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import boto3
+
 from releasectl.edges import aws
 from releasectl.errors import ControllerError
 from releasectl.locks import Lock
@@ -48,6 +50,22 @@ class Locks:
         except FileNotFoundError:
             return False
 
+    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+        """Make the state readable again that an engine was killed over; the names of the files that were removed.
+
+        In a folder each file has attributes beside it, which are written in place: a kill leaves them empty, and then
+        the whole state is `failed to load checkpoint: EOF` (measured). They hold nothing that is needed. The state
+        itself is replaced in one rename, and an object of S3 in one call.
+        """
+        url = os.environ.get("PULUMI_BACKEND_URL") or backend
+        if urlsplit(url).scheme != "file":
+            return ()
+        folder = _root(url) / ".pulumi/stacks" / project
+        damaged = [path for path in folder.glob(f"{environment}.json*.attrs") if not _is_json(path)]
+        for path in damaged:
+            path.unlink(missing_ok=True)
+        return tuple(path.name for path in damaged)
+
     def remove(self, lock: Lock) -> None:
         """Take exactly this lock away."""
         place = urlsplit(lock.where)
@@ -58,8 +76,20 @@ class Locks:
             _s3(place.query).delete_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
 
 
+def _root(url: str) -> Path:
+    return Path(unquote(url.removeprefix("file://").partition("?")[0])).expanduser()
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except ValueError:
+        return False
+    return True
+
+
 def _in_folder(url: str, below: str) -> Iterator[Lock]:
-    root = Path(unquote(url.removeprefix("file://").partition("?")[0])).expanduser()
+    root = _root(url)
     try:
         for path in (root / below).glob("*.json"):
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -87,10 +117,17 @@ def _in_bucket(url: str, below: str) -> Iterator[Lock]:
 
 
 def _s3(query: str) -> Any:
-    """As the engine's own URL says: region, endpoint, path style, profile."""
+    """As the backend's URL says: region, endpoint (with or without a scheme), profile.
+
+    https://www.pulumi.com/docs/iac/concepts/state-and-backends/#aws-s3
+    """
     asked = {key: values[-1] for key, values in parse_qs(query).items()}
-    session = aws.session(asked.get("region", ""))
-    return session.client("s3", endpoint_url=asked.get("endpoint"), config=aws.CONFIG)
+    endpoint = asked.get("endpoint")
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{'http' if asked.get('disableSSL') == 'true' else 'https'}://{endpoint}"
+    profile = asked.get("profile")
+    session = boto3.Session(profile_name=profile) if profile else aws.session(asked.get("region", ""))
+    return session.client("s3", endpoint_url=endpoint, region_name=asked.get("region"), config=aws.CONFIG)
 
 
 def _lock(where: str, raw: bytes, written: datetime) -> Lock:

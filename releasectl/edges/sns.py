@@ -1,6 +1,8 @@
 """SNS: a message that reaches people.
 
-Comes in: a topic, a subject, a text. Goes out: one published message. It never decides whom to tell.
+Comes in: a topic, a subject, a text. Goes out: one published message; when the answer to it is lost, it is published
+again, because a standard topic cannot tell: people may be told twice, and never not at all without an error. It never
+decides whom to tell.
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,27 @@
-"""Real git for the contract tests: a bare repository as the remote, and clones of it, without anybody's settings."""
+"""Real git for the contract tests, without anybody's settings: a bare repository as the remote, and clones of it.
+
+And a real registry of two accounts, which a test may put faults before.
+"""
 
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
+from releasectl.edges import aws
+from releasectl.edges.again import PATIENCE
 from releasectl.edges.git import Git
+from sandbox import ministack, process
+from sandbox.app_runner.certificates import certificates
+from tests.contract.answers import serving
+from tests.contract.registry import HERE, THERE, Between, Side, World, side
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BO = {
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -92,3 +106,59 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     git(tree, "commit", "--quiet", "--message", "The project")
     git(tree, "push", "--quiet", "origin", "main")
     return Remote(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Once for all: making it takes seconds, and each test has repositories of its own."""
+    folder = tmp_path_factory.mktemp("world")
+    registry = ministack.start(folder)
+    client = httpx.Client(base_url=registry.endpoint, trust_env=False, timeout=30)
+    between = Between(client)
+    known = certificates(folder)
+    options = ["--authority", str(known.authority), "--key", str(known.authority.with_suffix(".key"))]
+    with serving(between.answer) as proxy:
+        door = process.start(
+            "door",
+            [sys.executable, "-m", "sandbox.registry_door", "--registry", proxy.url, *options],
+            log=folder / "door.log",
+            environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            ready=process.ready_line,
+        )
+        yield World(proxy.url, registry.endpoint, door.endpoint, known.authority, between)
+        door.stop()
+    client.close()
+    registry.stop()
+
+
+@pytest.fixture
+def world(standing: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The ordinary environment of a controller, with no patience."""
+    variables = {
+        PATIENCE: "0",
+        "AWS_ENDPOINT_URL": standing.endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SSL_CERT_FILE": str(standing.authority),
+        "HTTPS_PROXY": standing.door,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    aws.session.cache_clear()
+    standing.between.reset()
+    yield standing
+    aws.session.cache_clear()
+
+
+@pytest.fixture
+def source(world: World) -> Side:
+    return side(world, HERE)
+
+
+@pytest.fixture
+def target(world: World) -> Side:
+    return side(world, THERE)

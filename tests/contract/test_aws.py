@@ -21,12 +21,14 @@ from sandbox import ministack
 from sandbox.process import free_port
 from sandbox.registry import Registry as RegistryApi
 from sandbox.registry import digest_of
+from tests.contract.answers import CUT, Answer, serving
 from tests.twins import ACCOUNT, REGION, digest
 from tests.twins import Notifier as NotifierTwin
 from tests.twins import Registry as RegistryTwin
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
 HOST = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 
 
@@ -273,6 +275,38 @@ def test_the_words_of_aws_mean_one_of_four_things(cause: str, error: type[Contro
     assert type(found) is error
     assert found.message == f"describing web: {cause}"
     assert aws.is_ours(found) == (error is not AwsFailed)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        pytest.param(500, AwsUnreachable, id="broken"),
+        pytest.param(502, AwsUnreachable, id="a proxy before it"),
+        pytest.param(429, AwsThrottled, id="too often"),
+        pytest.param(403, AwsDenied, id="denied"),
+        pytest.param(418, AwsFailed, id="anything else"),
+    ],
+)
+def test_a_status_says_what_the_words_do_not(
+    account: Callable[[str], None], status: int, error: type[ControllerError]
+) -> None:
+    with serving(lambda _asked: Answer(status, b"<html>no</html>")) as server:
+        account(server.url)
+
+        with pytest.raises(ControllerError) as caught:
+            Sns().tell(REGION, TOPIC, subject="s", text="t")
+    assert type(caught.value) is error
+    assert len(server.asked) == (1 if error in (AwsDenied, AwsFailed) else 4), "botocore's own retries, and no others"
+
+
+def test_people_are_told_twice_rather_than_not_at_all_when_an_answer_is_lost(account: Callable[[str], None]) -> None:
+    done = Answer(200, b"<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>")
+    answers = [CUT, done]
+    with serving(lambda _asked: answers.pop(0)) as server:
+        account(server.url)
+        Sns().tell(REGION, TOPIC, subject="s", text="t")
+
+    assert [b"Message=t" in asked.body for asked in server.asked] == [True, True]
 
 
 # ---- looking at a service: every question that gets no answer is told, and none stops the others ----

@@ -42,13 +42,14 @@ def test_a_holder_is_this_process_on_this_boot_of_this_host() -> None:
     assert holder == real.holder({}, FOLDER)
 
 
-def test_a_holder_in_ci_names_its_run() -> None:
+@pytest.mark.parametrize(("attempt", "ending"), [({"GITHUB_RUN_ATTEMPT": "2"}, "/attempts/2"), ({}, "")])
+def test_a_holder_in_ci_names_its_run_and_its_attempt(attempt: dict[str, str], ending: str) -> None:
     variables = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
 
-    assert real.holder(variables, FOLDER) == Holder(
+    assert real.holder(variables | attempt, FOLDER) == Holder(
         host=real.holder({}, FOLDER).host,
         boot=real.holder({}, FOLDER).boot,
         pid=os.getpid(),
-        run="https://github.com/a/b/actions/runs/7",
+        run=f"https://github.com/a/b/actions/runs/7{ending}",
         folder=str(FOLDER),
     )

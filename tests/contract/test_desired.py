@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from releasectl.edges.git import UnknownCommit
+from releasectl.errors import UnknownCommit
 from releasectl.world import Desired
 from tests.contract.conftest import Remote
 from tests.twins import Desired as Twin

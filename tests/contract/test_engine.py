@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from releasectl.target import release_path
 from releasectl.world import Engine as EnginePort
 from releasectl.world import Session
 from sandbox.remote import SALT
+from tests.contract.waiting import until
 from tests.twins import REGION, SETTINGS, Cloud, digest, release_file
 from tests.twins import Engine as Twin
 
@@ -50,7 +50,6 @@ from releasectl.edges.pulumi import Engine
 with Engine().open(Path(sys.argv[1]), "staging", message="killed", variables={}) as session:
     session.up()
 """
-TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,6 @@ def opened(engine: EnginePort, folder: Path) -> AbstractContextManager[Session]:
         secrets_provider="",
         deadline=300.0,
     )
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; a test that waits in vain says so."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 # ---- the contract ----

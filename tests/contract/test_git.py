@@ -1,5 +1,7 @@
 """The git edge on real repositories: commits that never lose an update, and every way in which a remote says no."""
 
+import functools
+import itertools
 import os
 import subprocess
 import sys
@@ -8,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from releasectl.edges.git import Git, GitFailed, MissingRemote, NotARepository, Stale, UnknownCommit
+from releasectl.edges.again import PATIENCE
+from releasectl.edges.git import Git, NotARepository
+from releasectl.edges.git_process import GitFailed
+from releasectl.edges.git_remote import MissingRemote, RemoteDenied, RemoteUnreachable
+from releasectl.errors import Stale, UnknownCommit
 from tests.contract.conftest import Remote, git
 
 PATH = "releases/staging.yaml"
@@ -107,7 +113,7 @@ def test_two_clones_that_race_lose_no_update(remote: Remote) -> None:
     def write(clone: Git) -> None:
         line = f"{clone.root.name}\n".encode()
         for _ in range(4):
-            clone.commit("main", "Write", lambda tip: {"log": (clone.read(tip, "log") or b"") + line}, attempts=40)
+            clone.commit("main", "Write", lambda tip: {"log": (clone.read(tip, "log") or b"") + line})
 
     threads = [threading.Thread(target=write, args=(clone,)) for clone in clones]
     for thread in threads:
@@ -128,15 +134,33 @@ def test_a_commit_that_another_process_has_half_fetched_is_fetched_whole(remote:
     assert clone.list(commit, "deep") == ("deep/file",)
 
 
-def test_a_branch_that_always_moves_is_stale_in_the_end(remote: Remote, clone: Git) -> None:
-    moves = iter(range(10))
+def test_a_program_that_another_process_has_half_fetched_is_brought_whole(
+    remote: Remote, clone: Git, tmp_path: Path
+) -> None:
+    program = remote.commit({"stacks/deep.py": b"x"})
+    tip = remote.commit({PATH: b"two\n"})
+    for commit in (program, tip):
+        alone = git(remote.bare, "cat-file", "commit", commit) + "\n"
+        clone.run("hash-object", "-t", "commit", "-w", "--stdin", stdin=alone.encode())
+
+    assert clone.is_ancestor(program, tip)
+    clone.export(program, tmp_path / "out")
+    assert (tmp_path / "out/stacks/deep.py").read_bytes() == b"x"
+    assert clone.read(tip, "stacks/deep.py") == b"x"
+
+
+def test_a_branch_that_always_moves_is_stale_in_the_end(
+    remote: Remote, clone: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATIENCE, "0.3")
+    moves = itertools.count()
 
     def change(_tip: str) -> dict[str, bytes | None]:
         remote.commit({"n": b"%d" % next(moves)})
         return {"ours": b"1"}
 
-    with pytest.raises(Stale, match="each of 2 attempts"):
-        clone.commit("main", "Ours", change, attempts=2)
+    with pytest.raises(Stale, match=r"asked \d+ times in \d s"):
+        clone.commit("main", "Ours", change)
     assert clone.read(clone.fetch(), "ours") is None
 
 
@@ -154,7 +178,7 @@ def test_a_push_that_a_hook_refuses_is_told_with_the_hooks_words_and_not_tried_a
 ) -> None:
     remote.hook("pre-receive", f"echo asked >> {tmp_path / 'asked'}; echo 'main is protected by a ruleset' >&2; exit 1")
 
-    with pytest.raises(MissingRemote, match="main is protected by a ruleset"):
+    with pytest.raises(RemoteDenied, match="main is protected by a ruleset"):
         clone.commit("main", "No", lambda _tip: {"a": b""})
     assert (tmp_path / "asked").read_text() == "asked\n"
 
@@ -190,10 +214,11 @@ def test_a_remote_that_is_gone_is_named(remote: Remote, clone: Git) -> None:
         clone.commit("main", "A", lambda _tip: {"a": b""})
 
 
-def test_a_token_in_the_remotes_address_is_never_told(clone: Git) -> None:
+def test_a_token_in_the_remotes_address_is_never_told(clone: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PATIENCE, "0.1")
     git(clone.root, "remote", "set-url", "origin", "http://bo:hunter2@127.0.0.1:1/x.git")
 
-    with pytest.raises(MissingRemote) as caught:
+    with pytest.raises(RemoteUnreachable) as caught:
         clone.fetch()
     assert "127.0.0.1:1/x.git" in caught.value.message
     assert "hunter2" not in caught.value.message + caught.value.remedy
@@ -254,6 +279,59 @@ def test_who_changed_a_file_is_the_same_in_a_shallow_clone(remote: Remote, optio
     assert clone.why(clone.fetch(), PATH) == ("Bo", "Pin two", "")
 
 
+def test_a_file_of_an_old_commit_is_read_in_a_shallow_clone(remote: Remote) -> None:
+    old = remote.tip()
+    remote.commit({PATH: b"two\n"})
+    clone = remote.clone("late", "--depth", "1")
+
+    assert clone.read(old, PATH) == b"one\n"
+    with pytest.raises(UnknownCommit):
+        clone.read("e" * 40, PATH)
+
+
+def one_more(number: int, _tip: str) -> dict[str, bytes | None]:
+    return {f"{number}": b""}
+
+
+def test_a_branch_that_was_fetched_without_its_history_gets_it_when_it_is_asked_for(remote: Remote) -> None:
+    first = remote.tip()
+    writer = remote.clone("writer")
+    commits = [writer.commit("deployments", "Write", functools.partial(one_more, number)) for number in range(4)]
+    clone = remote.clone("late", "--depth", "1")
+    git(
+        clone.root, "fetch", "--quiet", "--depth", "1", "origin", "deployments:refs/releasectl/origin/heads/deployments"
+    )
+    last = remote.commit({PATH: b"two\n"})
+
+    assert clone.fetch("deployments") == commits[-1]
+    assert clone.is_ancestor(commits[0], commits[-1])
+    assert not clone.is_ancestor(commits[-1], commits[0])
+    assert clone.is_ancestor(first, last)
+    assert clone.newest_commit(commits[-1], "0") == commits[0]
+
+
+# ---- main was rewritten ----
+
+
+def test_a_rewritten_main_is_followed_and_what_it_lost_is_known_as_long_as_somebody_has_it(
+    remote: Remote, clone: Git
+) -> None:
+    base, lost = remote.tip(), remote.commit({PATH: b"lost\n"}, subject="Lost")
+    assert clone.fetch() == lost
+    git(remote.folder / "bo", "reset", "--quiet", "--hard", base)
+    new = git(remote.folder / "bo", "commit-tree", "-p", base, "-m", "New", f"{base}^{{tree}}")
+    git(remote.folder / "bo", "push", "--quiet", "--force", "origin", f"{new}:main")
+    git(remote.bare, "gc", "--quiet", "--prune=now")
+    fresh = remote.clone("fresh")
+
+    assert clone.fetch() == fresh.fetch() == new
+    assert not clone.is_ancestor(lost, new)
+    assert [each.subject for each in clone.commits(new, lost)] == ["Lost"]
+    for ask in (lambda: fresh.is_ancestor(lost, new), lambda: fresh.commits(lost, new), lambda: fresh.read(lost, PATH)):
+        with pytest.raises(UnknownCommit, match=lost):
+            ask()
+
+
 # ---- around us ----
 
 
@@ -281,5 +359,5 @@ def test_words_of_git_are_understood_in_any_language(remote: Remote, monkeypatch
     remote.hook("pre-receive", "exit 1")
     clone = remote.clone("clone")
 
-    with pytest.raises(MissingRemote):
+    with pytest.raises(RemoteDenied):
         clone.commit("main", "No", lambda _tip: {"a": b""})

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from releasectl import record
-from releasectl.edges.git import MissingRemote, Stale
+from releasectl.edges.git_remote import MissingRemote
 from releasectl.edges.record_branch import RecordBranch
-from releasectl.errors import Finding
+from releasectl.errors import Finding, Stale
 from releasectl.record import BRANCH, Deployment, Moment, Phase, UnreadableRecord
 from releasectl.release import Pin
 from releasectl.world import Records

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from releasectl.edges.engine import find
+from sandbox.crash import PATIENCE, SERVICE, applied, intended, processes, reconciling, stepped
+from tests.contract.waiting import until
 from tests.e2e.conftest import Story
-from tests.e2e.killing import PATIENCE, SERVICE, applied, intended, processes, reconciling, stepped, until
 
 RUNTIME = SERVICE.partition("::")[0]
 # A person's own `pulumi up`, in a process that waits inside its program while the real engine holds the lock.
@@ -177,10 +178,10 @@ def test_the_engine_alone_killed_the_same_controller_tries_again_and_takes_its_o
     with reconciling(story) as controller:
         controller.until(stepped("start", SERVICE))
         controller.kill("engine")
-        code, _, said = controller.ended()
+        said = controller.ended()
 
-    assert code == 0, said
-    assert "taking away the lock of a dead engine" in said
+    assert said.code == 0, said.err
+    assert "taking away the lock of a dead engine" in said.err
     at_rest(story, digest)
 
 
@@ -195,9 +196,9 @@ def test_a_persons_update_is_waited_for_and_its_lock_is_never_taken_away(story: 
         assert f"(pid {lock(story)['pid']}) since " in told.json["message"]
         with reconciling(story) as controller:
             go.touch()
-            code, _, said = controller.ended()
+            said = controller.ended()
 
-    assert code == 0, said
+    assert said.code == 0, said.err
     at_rest(story, digest)
 
 
@@ -207,9 +208,9 @@ def test_a_second_controller_leaves_a_living_one_alone(story: Story) -> None:
     with reconciling(story) as controller:
         controller.until(stepped("start", SERVICE))
         rival = story.releasectl("reconcile", "staging")
-        code, _, said = controller.ended()
+        said = controller.ended()
 
-    assert (code, rival.code) == (0, 4), said
+    assert (said.code, rival.code) == (0, 4), said.err
     assert "another controller works on deployment" in rival.out
     at_rest(story, digest)
     assert operations(story)[len(before) :] == ["UPDATE_SERVICE"]
@@ -224,10 +225,10 @@ def test_the_first_signal_lets_the_running_step_end_and_the_next_run_goes_on_by_
     with reconciling(story) as controller:
         controller.until(stepped("start", SERVICE))
         controller.process.send_signal(signal.SIGTERM)
-        code, _, said = controller.ended()
+        said = controller.ended()
 
-    assert (code, ended(story)[0]) == (130, "interrupted"), said
-    assert "stopping: the running step ends first" in said
+    assert (said.code, ended(story)[0]) == (130, "interrupted"), said.err
+    assert "stopping: the running step ends first" in said.err
     assert not checkpoint(story).get("pending_operations")
     recovered(story, digest)
     assert operations(story)[len(before) :] == ["UPDATE_SERVICE"]
@@ -241,10 +242,10 @@ def test_the_second_signal_stops_the_engine_at_once_and_is_recorded_all_the_same
         controller.process.send_signal(signal.SIGINT)
         time.sleep(0.1)  # the engine takes one signal at a time
         controller.process.send_signal(signal.SIGINT)
-        code, _, said = controller.ended()
+        said = controller.ended()
 
-    assert (code, ended(story)[0]) == (130, "interrupted"), said
-    assert "stopping at once" in said
+    assert (said.code, ended(story)[0]) == (130, "interrupted"), said.err
+    assert "stopping at once" in said.err
     recovered(story, digest)
 
 
@@ -254,9 +255,9 @@ def test_a_signal_while_a_service_is_watched_ends_at_once_and_the_proof_is_made_
         controller.until(applied)
         controller.until(intended(story))
         controller.process.send_signal(signal.SIGINT)
-        code, _, said = controller.ended()
+        said = controller.ended()
 
-    assert code == 130, said
+    assert said.code == 130, said.err
     recovered(story, digest)
     assert ended(story)[0] == ""
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from releasectl import release_notes
-from releasectl.edges.git import Stale, UnknownCommit
-from releasectl.errors import ControllerError
+from releasectl.errors import ControllerError, Stale, UnknownCommit
 from tests.twins.project import ACTION
 
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from releasectl import record
-from releasectl.edges.git import Stale
 from releasectl.edges.orphans import CannotTell
-from releasectl.errors import ControllerError
+from releasectl.errors import ControllerError, Stale
 from releasectl.image_facts import ImageFacts
 from releasectl.locks import Lock
 from releasectl.record import Deployment, Moment
@@ -39,10 +38,7 @@ class Records:
 
     def add(self, deployment: Deployment, moment: Moment | None, **facts: object) -> Deployment:
         line = record.next_line(moment, **facts)
-        before = self.files.get(deployment.path)
-        if before and _read(deployment.path, before).phases != deployment.phases:
-            raise Stale(f"recording deployment {deployment.id}: another went on with it", "Run the same command again.")
-        self._write(deployment.path, self.files.get(deployment.path, record.first_line(deployment)) + line)
+        self._write(deployment.path, record.grown(deployment, self.files.get(deployment.path), line))
         return record.read(deployment.path, record.first_line(deployment) + line)
 
     def next_write_is_lost(self, *, after: int = 0) -> None:
@@ -145,10 +141,16 @@ class Locks:
     there: list[Lock] = field(default_factory=list)
     living: set[str] = field(default_factory=set)  # by where
     removed: list[Lock] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
 
     def held(self, backend: str, project: str, environment: str) -> tuple[Lock, ...]:
         assert (backend, project) == ("", "release-controller")
         return tuple(lock for lock in self.there if lock.where.startswith(f"{environment}/"))
+
+    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+        assert (backend, project) == ("", "release-controller")
+        self.mended.append(environment)
+        return ()
 
     def lives(self, lock: Lock) -> bool:
         return lock.where in self.living

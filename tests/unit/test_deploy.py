@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from releasectl import deploy, evidence
-from releasectl.edges.git import Stale, UnknownCommit
-from releasectl.errors import ControllerError
+from releasectl.errors import ControllerError, Stale, UnknownCommit
 from releasectl.evidence import LOOK_BACK
 from releasectl.next_step import ATTEMPTS
 from releasectl.record import Deployment, Phase

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from releasectl import evidence
-from releasectl.admission import Evidence, Stay, stays
+from releasectl.admission import Evidence, Stay, admit, stays
 from releasectl.evidence import Copy, changed_pins, kind_of
 from releasectl.image_facts import ImageFacts
 from releasectl.next_step import Action
@@ -250,6 +250,19 @@ def test_what_the_previous_environment_proved_is_told_for_each_service(scene: Sc
     assert found.stays == {"web": (Stay(since),), "api": ()}
     assert gathered(scene, "staging").stays == {}
     assert stays(scene.records.history("staging", 9), "web", A) == (Stay(since),)
+
+
+def test_a_damaged_record_of_the_previous_environment_proves_nothing_and_does_not_stop_a_way_back(scene: Scene) -> None:
+    scene.pins("production", web=A, api=B)
+    path = next(path for path in scene.records.files if path.startswith("staging/"))
+    scene.records.files[path] = b"<<<<<<< HEAD\n"
+    found = gathered(scene, "production")
+    change, rollback = (admit(replace(found, kind=kind), planned=False) for kind in (Kind.CHANGE, Kind.ROLLBACK))
+
+    assert {no.finding.rule for no in change.nos} == {"soak"}
+    assert f"cannot be told: reading {path}" in change.nos[0].finding.message
+    assert change.nos[0].finding.remedy == "See what is wrong: releasectl history staging"
+    assert rollback.nos == ()
 
 
 # ---- with a plan ----

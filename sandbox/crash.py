@@ -1,4 +1,8 @@
-"""A controller in a process of its own, and ways to kill it and what it started at a named moment."""
+"""A crash: a controller in a process of its own, killed with what it started at a named moment.
+
+Comes in: a hand in a sandbox, a moment. Goes out: a controller, a worker, an engine that SIGKILL ended there. The demo
+and the tests crash with it; it never tidies up what a crash leaves.
+"""
 
 import json
 import os
@@ -11,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.conftest import Story
+from sandbox.hand import Hand, Said
+from sandbox.process import SandboxBroken
 
 PATIENCE = 60.0  # seconds until a moment that has to come
 SERVICE = "aws:apprunner/service:Service::web"
@@ -21,7 +26,7 @@ SERVICE = "aws:apprunner/service:Service::web"
 class Controller:
     """One `releasectl reconcile` under way."""
 
-    story: Story
+    hand: Hand
     environment: str
     process: subprocess.Popen[str]
     begun: frozenset[Path]  # work folders of earlier deployments
@@ -29,7 +34,7 @@ class Controller:
     @property
     def folder(self) -> Path | None:
         """The work folder of its deployment, once there is one."""
-        fresh = set(work_folders(self.story, self.environment)) - self.begun
+        fresh = set(work_folders(self.hand, self.environment)) - self.begun
         return max(fresh, default=None)
 
     def pids(self) -> dict[str, int]:
@@ -46,8 +51,11 @@ class Controller:
         """Wait for a moment of its work."""
         deadline = time.monotonic() + PATIENCE
         while not moment(self):
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline, "the moment never came"
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise SandboxBroken(
+                    f"waiting for a moment of `releasectl reconcile {self.environment}`: it never came",
+                    "Run the command by hand and read its words.",
+                )
             time.sleep(0.005)
 
     def kill(self, *names: str) -> None:
@@ -56,22 +64,22 @@ class Controller:
         for name in sorted(names, key=["controller", "worker", "engine"].index):
             os.kill(pids[name], signal.SIGKILL)
 
-    def ended(self) -> tuple[int, str, str]:
+    def ended(self) -> Said:
         """Its exit code and words."""
         out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
+        return Said(self.process.returncode, out, err)
 
 
 @contextmanager
-def reconciling(story: Story, environment: str = "staging", **variables: str) -> Iterator[Controller]:
+def reconciling(hand: Hand, environment: str = "staging", **variables: str) -> Iterator[Controller]:
     """A controller that reconciles; whatever it started has ended when the test goes on."""
-    begun = frozenset(work_folders(story, environment))
+    begun = frozenset(work_folders(hand, environment))
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("releasectl")), "reconcile", environment],
-        cwd=story.sandbox.clone, env={**story.sandbox.environment, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
+        cwd=hand.sandbox.clone, env={**hand.sandbox.environment, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    controller = Controller(story, environment, process, begun)
+    controller = Controller(hand, environment, process, begun)
     try:
         yield controller
     finally:
@@ -80,16 +88,9 @@ def reconciling(story: Story, environment: str = "staging", **variables: str) ->
         process.communicate()
 
 
-def work_folders(story: Story, environment: str) -> list[Path]:
-    return sorted((story.sandbox.clone / ".git/releasectl" / environment).glob("*"))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; a test that waits in vain says so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
+def work_folders(hand: Hand, environment: str) -> list[Path]:
+    """The work folders of an environment's deployments, oldest first."""
+    return sorted((hand.sandbox.clone / ".git/releasectl" / environment).glob("*"))
 
 
 def processes() -> Iterator[tuple[int, str]]:
@@ -104,9 +105,9 @@ def processes() -> Iterator[tuple[int, str]]:
 # ---- moments ----
 
 
-def intended(story: Story) -> Callable[[Controller], bool]:
+def intended(hand: Hand) -> Callable[[Controller], bool]:
     """Its intent is on record, its engine has not begun."""
-    ref = story.sandbox.remote / "refs/heads/deployments"
+    ref = hand.sandbox.remote / "refs/heads/deployments"
     before = ref.read_text()
     return lambda _controller: ref.read_text() != before
 
