@@ -1,7 +1,7 @@
 """`python -m tests.chaos --kills N --seed N`: the fault campaign; `make chaos` starts it.
 
 Comes in: options. Goes out: a line for each story and a table on stderr, with `--json` the data on stdout. Exit code
-0 when the claim holds, 1 when it does not, 130 when it was interrupted.
+0 when the claim holds, 1 when it does not, 3 when it could not be played, 130 when it was interrupted.
 """
 
 import argparse
@@ -13,7 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from releasectl.errors import ControllerError
 from tests.chaos import campaign, report
+from tests.chaos.ground import CannotPlay
 from tests.chaos.report import Told
 from tests.chaos.story import story
 
@@ -28,7 +30,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     _say(f"chaos: seed {seed}, {options.kills} kills, {options.jobs} sandboxes at once")
-    played = campaign.run(seed, options.kills, folder, jobs=options.jobs, disks=not options.no_disks, tell=_tell)
+    try:
+        played = campaign.run(seed, options.kills, folder, jobs=options.jobs, disks=not options.no_disks, tell=_tell)
+    except (CannotPlay, ControllerError) as error:
+        _say(f"chaos: no place to play: {error}")
+        return 3
     if not any(folder.iterdir()):
         shutil.rmtree(folder)
     _say(f"\n{report.table(played)}")

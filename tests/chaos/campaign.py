@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from releasectl.errors import ControllerError
 from tests.chaos import ground, oracle
-from tests.chaos.ground import Ground
+from tests.chaos.ground import CannotPlay, Ground
 from tests.chaos.oracle import Verdict
 from tests.chaos.play import Played, play
 from tests.chaos.report import Campaign, Told
@@ -68,7 +69,8 @@ def run(
 ) -> Campaign:  # fmt: skip
     """Play until `kills` have struck. `tell` hears of each story as it ends.
 
-    A Ctrl-C ends it after the stories that are being played.
+    A Ctrl-C ends it after the stories that are being played. Raises CannotPlay and the sandbox's errors when there is
+    no place to play.
     """
     begun = time.monotonic()
     told: list[Told] = []
@@ -81,6 +83,8 @@ def run(
             number = None if enough else next(numbers, None)
             return None if number is None else story(seed + number)
 
+    unplayable: list[Exception] = []
+
     def work(lane: _Lane) -> None:
         try:
             while one := next_story():
@@ -88,6 +92,9 @@ def run(
                 with lock:
                     told.append(ended)
                     tell(ended)
+        except (CannotPlay, ControllerError) as error:
+            unplayable.append(error)
+            stop.set()
         finally:
             lane.close()
 
@@ -103,6 +110,8 @@ def run(
         stop.set()
         for thread in threads:
             thread.join()
+    if unplayable:
+        raise unplayable[0]
     ordered = tuple(sorted(told, key=lambda each: each.story.seed))
     return Campaign(seed, kills, ordered, time.monotonic() - begun, is_cut_short=stop.is_set())
 
