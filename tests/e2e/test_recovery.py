@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from releasectl.edges import aws
 from releasectl.edges.engine import find
+from releasectl.edges.orphans import FOUND, MADE_AGAIN, CannotTell, Orphans
 from sandbox.crash import PATIENCE, SERVICE, applied, intended, processes, reconciling, stepped
 from tests.contract.waiting import until
 from tests.e2e.conftest import Story
@@ -183,6 +187,56 @@ def test_the_engine_alone_killed_the_same_controller_tries_again_and_takes_its_o
     assert said.code == 0, said.err
     assert "taking away the lock of a dead engine" in said.err
     at_rest(story, digest)
+
+
+# ---- what a dead engine had begun to create ----
+
+
+@pytest.fixture
+def orphans(story: Story, monkeypatch: pytest.MonkeyPatch) -> Iterator[Orphans]:
+    """The edge itself, in the sandbox's AWS, sure at once."""
+    for name, value in story.sandbox.variables.items():
+        monkeypatch.setenv(name, value)
+    aws.session.cache_clear()
+    yield Orphans(sure=0)
+    aws.session.cache_clear()
+
+
+def custom(story: Story) -> list[Any]:
+    return [one for one in checkpoint(story)["resources"] if one["custom"] and not one["type"].startswith("pulumi:")]
+
+
+def test_every_type_of_the_program_can_be_looked_up_or_simply_made_again(story: Story) -> None:
+    assert {one["type"] for one in custom(story)} <= {*MADE_AGAIN, *FOUND}
+
+
+def test_what_is_there_is_found_by_its_inputs_under_the_id_that_the_state_has(story: Story, orphans: Orphans) -> None:
+    looked = [one for one in custom(story) if one["type"] in FOUND]
+    found = [orphans.find("eu-west-1", one["type"], one["inputs"]) for one in looked]
+
+    assert {one["type"] for one in looked} == set(FOUND)
+    assert found == [one["id"] for one in looked]
+
+
+def test_what_is_not_there_is_not_found_and_a_strange_type_is_for_a_person(orphans: Orphans) -> None:
+    absent = {"name": "nowhere", "serviceName": "nowhere", "autoScalingConfigurationName": "nowhere"}
+
+    assert [orphans.find("eu-west-1", kind, absent) for kind in FOUND] == [None] * len(FOUND)
+    assert orphans.find("eu-west-1", MADE_AGAIN[0], {}) is None
+    with pytest.raises(CannotTell, match="aws:sqs/queue:Queue"):
+        orphans.find("eu-west-1", "aws:sqs/queue:Queue", {})
+
+
+def test_a_service_that_app_runner_failed_to_create_is_deleted_and_not_adopted(story: Story, orphans: Orphans) -> None:
+    client, arn = story.client("apprunner"), story.last()["outputs"]["services"]["web"]["service"]
+    source = client.describe_service(ServiceArn=arn)["Service"]["SourceConfiguration"]
+    bad = story.build_new("0.0.1", WEB_FAIL="startup").digest
+    source["ImageRepository"]["ImageIdentifier"] = f"{story.repository}@{bad}"
+    client.create_service(ServiceName="broken", SourceConfiguration=source)
+
+    assert orphans.find("eu-west-1", "aws:apprunner/service:Service", {"serviceName": "broken"}) is None
+    services = client.list_services()["ServiceSummaryList"]
+    assert [one["ServiceName"] for one in services if one["Status"] != "DELETED"].count("broken") == 0
 
 
 # ---- somebody else ----
