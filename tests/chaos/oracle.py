@@ -56,6 +56,7 @@ def judge(played: Played) -> Verdict:
     problems = [
         *(f"hangs: {each}" for each in played.hung),
         *unreadable,
+        *_outage(played),
         *_rest(played),
         *_records(played, read),
         *_left(played.after),
@@ -79,10 +80,13 @@ def _read(played: Played) -> tuple[dict[str, Deployment], list[str]]:
     return read, unreadable
 
 
-def _rest(played: Played) -> Iterator[str]:
+def _outage(played: Played) -> Iterator[str]:
     for each in played.helpless:
         if each.action != "rest" and not is_named(played.story.weather, each.reason):
             yield f"says within an outage: {each.action}: {each.reason}"
+
+
+def _rest(played: Played) -> Iterator[str]:
     last = played.passes[-1]
     if last.action == "stall":
         if not is_named(played.story.weather, last.reason):
