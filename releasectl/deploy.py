@@ -6,15 +6,16 @@ is written an error changes nothing; after it, every end is recorded or left so 
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from releasectl import apply, evidence, plan, recover, report, target, verify
 from releasectl.admission import Evidence, admit
+from releasectl.drift import NoRepair, Refreshed
 from releasectl.errors import ControllerError, Finding, Interrupted, Retry
 from releasectl.evidence import Copy
 from releasectl.next_step import ATTEMPTS
@@ -27,6 +28,18 @@ from releasectl.verify import Health, Observation, Pinned, Proof
 from releasectl.world import Session, World
 
 KEPT = 10  # work folders of an environment, for whoever wants to read an engine's words
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for a drift fix, and why."""
+
+    by: str
+    reason: str
+
+
+# What a refresh found -> who takes it back and why; raises to leave it.
+Mending = Callable[[Refreshed], Asked]
 
 
 class ProgramNotOnMain(ControllerError):
@@ -45,12 +58,18 @@ def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
 
 
 def release(
-    wanted: Target, world: World, *, history: tuple[Deployment, ...], early: Evidence, attempt: int
+    wanted: Target,
+    world: World,
+    *,
+    history: tuple[Deployment, ...],
+    early: Evidence,
+    attempt: int,
+    mending: Mending | None = None,
 ) -> Deployment:
     """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed.
 
-    `history` is the environment's, newest first; `early` the evidence that needed no plan. Raises Interrupted and
-    KeyboardInterrupt also later, once that is on record.
+    `history` is the environment's, newest first; `early` the evidence that needed no plan; `mending` is for a new
+    drift fix: its reason is what it finds. Raises Interrupted and KeyboardInterrupt also later, once that is on record.
     """
     check_program(wanted, world)
     last = history[0] if history else None
@@ -64,7 +83,7 @@ def release(
     prepare(wanted, world, folder)
     with world.engine.hold(folder):
         with open_session(wanted, world, folder, identifier) as session:
-            planned = _planned(session, wanted, world)
+            planned, asked = _planned_as(early.kind, session, wanted, world, last=last, mending=mending)
             world.say(f"{wanted.environment}: plan: {planned.sentence}")
             applied = evidence.newest_applied(history)
             known, copies = evidence.with_plan(early, wanted, planned, applied=applied, world=world)
@@ -72,7 +91,7 @@ def release(
             for no in admission.nos:
                 world.say(f"{wanted.environment}: {no}")
             deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
-            deployment = replace(deployment, kind=early.kind)
+            deployment = _asked_for(replace(deployment, kind=early.kind), asked)
             if admission.refused:
                 return refuse(deployment, admission.refused, world, last)
             deployment = _with_baseline(deployment, last, world)
@@ -90,7 +109,7 @@ def _apply(
         _bring(copies, outputs, world)
         _shield(deployment, outputs, world)
         world.say(f"{deployment.environment}: applying")
-        return deployment, session.up()
+        return deployment, session.up(refresh=deployment.kind is Kind.DRIFT_FIX)
     except (Interrupted, KeyboardInterrupt):
         interrupted(deployment, world)
         raise
@@ -105,6 +124,27 @@ def _planned(session: Session, wanted: Target, world: World) -> plan.Plan:
         return planned
     recover.settle(session, planned.pending, wanted.region, world, answers={})
     return session.preview()
+
+
+def _planned_as(
+    kind: Kind, session: Session, wanted: Target, world: World, *, last: Deployment | None, mending: Mending | None
+) -> tuple[plan.Plan, Asked | None]:
+    """The plan; of a drift fix also who asked for it, which for a further try of it is known from the first."""
+    if kind is not Kind.DRIFT_FIX:
+        return _planned(session, wanted, world), None
+    found = session.drift()
+    if found.repair.pending:
+        recover.settle(session, found.repair.pending, wanted.region, world, answers={})
+        found = session.drift()
+    if found.problems:
+        raise NoRepair(f"planning the way back: {found.problems[0]}", "Mend what it names by hand, then look again.")
+    if mending:
+        return found.repair, mending(found)
+    return found.repair, Asked(last.by, last.reason) if last else None
+
+
+def _asked_for(deployment: Deployment, asked: Asked | None) -> Deployment:
+    return replace(deployment, by=asked.by, reason=asked.reason) if asked else deployment
 
 
 def refuse_early(
@@ -258,7 +298,11 @@ def _bring(copies: tuple[Copy, ...], outputs: Outputs, world: World) -> None:
 
 def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
     for name, pin in _released(deployment.services):
-        world.registry.shield(outputs.region, outputs.services[name].repository, pin.digest)
+        repository = outputs.services[name].repository
+        if repository:
+            world.registry.shield(outputs.region, repository, pin.digest)
+        else:  # a drift fix brings it back
+            world.say(f"{deployment.environment}: the registry of {name} comes back empty; push {pin.digest} again")
 
 
 def _proofs(deployment: Deployment, outputs: Outputs, world: World) -> tuple[Proof, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from releasectl import plan
 from releasectl.admission import Evidence, stays
+from releasectl.drift import DIGEST
 from releasectl.errors import Finding
 from releasectl.image_facts import ImageFacts
 from releasectl.outputs import Outputs
@@ -87,13 +88,14 @@ def with_plan(
 ) -> tuple[Evidence, tuple[Copy, ...]]:
     """The rest, once the engine said what would change; and the images that have to be copied first."""
     outputs = read_outputs(planned.outputs)
-    found = tuple(_find(name, pin, wanted, outputs=outputs, world=world) for name, pin in _released(wanted))
+    asked = ((name, pin) for name, pin in _released(wanted) if not _comes_back(name, early.kind, planned, outputs))
+    found = tuple(_find(name, pin, wanted, outputs=outputs, world=world) for name, pin in asked)
     copies = tuple(one for one in found if isinstance(one, Copy))
     missing = tuple(one for one in found if isinstance(one, Finding))
     evidence = replace(
         early,
         unreadable=missing,
-        outside=(*emptied(wanted, applied), *_outside(wanted, planned, outputs, applied)),
+        outside=(*emptied(wanted, applied), *_outside(early.kind, wanted, planned, outputs=outputs, applied=applied)),
         images=_facts(early, outputs, {copy.service: copy for copy in copies}, world) if not missing else {},
     )
     return evidence, copies
@@ -118,6 +120,8 @@ def changed_pins(wanted: Target, good: Deployment | None) -> dict[str, Pin]:
 def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping[str, Rejection]) -> Kind:
     """What kind of change `wanted` is, judged by what it pins: a commit's own words prove nothing."""
     release, settings = wanted.release, wanted.settings_identity
+    if _is_cut_short(history, wanted):
+        return Kind.DRIFT_FIX
     digests = {name: pin.digest for name, pin in release.services.items()}
     applied = [one for one in history if one.phase is not Phase.REFUSED]
     for one in applied:  # further tries of the same, back to the one that was proven
@@ -138,6 +142,13 @@ def kind_of(wanted: Target, history: tuple[Deployment, ...], rejections: Mapping
     return Kind.ROLLBACK if was_live and not rejected else Kind.CHANGE
 
 
+def _is_cut_short(history: tuple[Deployment, ...], wanted: Target) -> bool:
+    """Is the newest deployment a drift fix of this very release that never came to a verdict? It is tried again."""
+    unproven = (Phase.APPLYING, Phase.VERIFYING, Phase.ERRORED)
+    fixes = (one for one in history[:1] if one.kind is Kind.DRIFT_FIX and one.phase in unproven)
+    return any(one.identity == wanted.identity for one in fixes)
+
+
 def emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
     """A service that was released is not taken away by an edit: that would delete its address and its images."""
     for name, pin in (applied.services if applied else {}).items():
@@ -152,14 +163,24 @@ def emptied(wanted: Target, applied: Deployment | None) -> Iterator[Finding]:
 
 
 def _outside(
-    wanted: Target, planned: plan.Plan, outputs: Outputs, applied: Deployment | None
-) -> tuple[Finding, ...]:  # fmt: skip
+    kind: Kind, wanted: Target, planned: plan.Plan, *, outputs: Outputs, applied: Deployment | None
+) -> tuple[Finding, ...]:
+    if kind is Kind.DRIFT_FIX:
+        return plan.beyond_repair(planned, outputs.drift.replaceable)
     only_digests = (
         applied is not None
         and applied.phase is Phase.LIVE
         and (applied.program, applied.settings) == (wanted.release.program, wanted.settings_identity)
     )
     return plan.outside(planned, outputs.shape) if only_digests else ()
+
+
+def _comes_back(name: str, kind: Kind, planned: plan.Plan, outputs: Outputs) -> bool:
+    """Does a drift fix make the registry of a service anew, that still runs? Its images are gone; it needs none now."""
+    is_gone = name in outputs.services and not outputs.services[name].repository
+    runtimes = {watched.type for watched in outputs.drift.release if watched.what == DIGEST}
+    made = any(one.operation == "create" and one.type in runtimes and one.name == name for one in planned.changes)
+    return kind is Kind.DRIFT_FIX and is_gone and not made
 
 
 def _find(name: str, pin: Pin, wanted: Target, *, outputs: Outputs, world: World) -> Copy | Finding | None:

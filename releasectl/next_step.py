@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from releasectl.admission import Admission
 from releasectl.evidence import newest_applied
-from releasectl.record import Deployment, Ended, Phase, Worker
+from releasectl.record import Deployment, Ended, Kind, Phase, Worker
 from releasectl.way_back import WayBack
 
 ATTEMPTS = 3  # of a release whose machinery broke; then it stalls and pages
@@ -72,14 +72,19 @@ def next_step(situation: Situation) -> Step:
     if not situation.identity:
         return Step(Action.REST, "it has no program yet; `releasectl bump` pins one")
     refused = last if last and last.phase is Phase.REFUSED and not situation.said_again else None
-    if refused and refused.identity == situation.identity:
-        return _taken_back(refused, situation.way_back)
     applied = newest_applied(situation.history)
+    if refused and refused.identity == situation.identity and not _is_only_a_fix(refused, applied):
+        return _taken_back(refused, situation.way_back)
     if applied is None:
         return admitted(situation, "nothing was ever released here")
     if applied.identity != situation.identity:
         return admitted(situation, "main says something new")
     return _settled(applied, situation)
+
+
+def _is_only_a_fix(refused: Deployment, applied: Deployment | None) -> bool:
+    """A no to taking drift back says nothing against the release, which is live."""
+    return refused.kind is Kind.DRIFT_FIX and applied is not None and applied.phase is Phase.LIVE
 
 
 def _unfinished(last: Deployment, worker: Worker) -> Step:

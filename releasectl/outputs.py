@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter, ValidationError
 
 from releasectl.errors import ControllerError, Retry
+from releasectl.ignore import Rule
 
 # The engine's own word for "not known before apply" (sdk/python/lib/pulumi/runtime/rpc.py, UNKNOWN).
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -47,6 +48,24 @@ class Allowed:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What counts as the release itself when it differs: `what` is digest, scale or alarm. No properties means all."""
+
+    what: str
+    type: str
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DriftRules:
+    """What the program says about differences made by hand."""
+
+    release: tuple[Watched, ...] = ()
+    replaceable: tuple[str, ...] = ()  # types that hold nothing, so that a drift fix may make them anew
+    ignore: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True)
 class Outputs:
     """All outputs of one environment's stack."""
 
@@ -55,6 +74,7 @@ class Outputs:
     topic: str = ""
     services: Mapping[str, Service] = field(default_factory=dict)
     shape: tuple[Allowed, ...] = ()
+    drift: DriftRules = DriftRules()
 
 
 _ADAPTER = TypeAdapter(Outputs)

@@ -119,6 +119,24 @@ def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:
     )
 
 
+def beyond_repair(plan: Plan, replaceable: Iterable[str]) -> tuple[Finding, ...]:
+    """The changes that a drift fix may not make: the release was reviewed, so only what takes something away is asked.
+
+    `replaceable` are types that hold nothing of their own.
+    """
+    harmless = tuple(replaceable)
+    return tuple(
+        Finding(
+            "plan-shape",
+            change.urn,
+            f"taking the drift back would {change.operation} {change.type} `{change.name}`{_paths(change)}",
+            "Mend it by hand, or make the change that you see part of the program or the settings.",
+        )
+        for change in plan.changes
+        if change.unprotects or not (change.operation in ("create", "update") or change.type in harmless)
+    )
+
+
 def _fits(change: Change, rule: Allowed) -> bool:
     if change.type != rule.type or change.operation not in rule.operations:
         return False

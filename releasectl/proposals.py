@@ -17,7 +17,8 @@ from releasectl.record import Deployment, Phase
 from releasectl.release import Pin, Release, parse_release
 
 # What a program consists of: a commit that changes one of these is a new program.
-PROGRAM = ("stacks", "Pulumi.yaml", "releasectl/release.py", "releasectl/document.py", "releasectl/strict_yaml.py")
+_FORMATS = ("release", "document", "strict_yaml", "ignore")
+PROGRAM = ("stacks", "Pulumi.yaml", *(f"releasectl/{name}.py" for name in _FORMATS))
 
 Edits = dict[tuple[str, ...], str]
 
@@ -148,6 +149,30 @@ def promote(path: str, raw: bytes, source: Deployment, rejections: Mapping[str, 
 def promotion_branch(environment: str, source: Deployment) -> str:
     """Where a promotion is proposed: one branch for one proven release, so that asking twice proposes once."""
     return f"releasectl/promote-{environment}-{source.identity[:12]}"
+
+
+def adopt(path: str, raw: bytes, builds: Iterable[Build], rejections: Mapping[str, Rejection]) -> Proposal:
+    """Pin what somebody made run by hand. Raises UnknownService, Rejected, InvalidFile."""
+    release, environment = parse_release(path, raw), _environment(path)
+    changes: Edits = {}
+    names = []
+    for build in builds:
+        what = f"adopting {build.service} in {environment}"
+        require_not_rejected(what, build, rejections, release.services)
+        if _pin(path, release, build.service, "adopting").digest != build.digest:
+            changes |= pin_edits(build.service, build)
+            names.append(f"{build.service} {build.digest[:19]}")
+    if not changes:
+        return Proposal("no other digest runs than what is pinned")
+    reason = ", ".join(names)
+    message = f"Adopt in {environment}: {reason}\n\nIt runs there already, by hand.\n"
+    return Proposal(reason, {path: edited(path, raw, changes)}, message)
+
+
+def adoption_branch(environment: str, builds: Iterable[Build]) -> str:
+    """Where an adoption is proposed: one branch for one set of digests, so that asking twice proposes once."""
+    digests = "-".join(build.digest[7:19] for build in builds)
+    return f"releasectl/adopt-{environment}-{digests or 'nothing'}"
 
 
 def redeploy(path: str, raw: bytes, services: Iterable[str], now: datetime) -> Proposal:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from releasectl.apply import Result
+from releasectl.drift import Refreshed
 from releasectl.image_facts import ImageFacts
 from releasectl.locks import Lock
 from releasectl.outputs import Service
@@ -97,8 +98,11 @@ class Session(Protocol):
     def preview(self) -> Plan:
         """What would change."""
 
-    def up(self) -> Result:
-        """Change it."""
+    def drift(self) -> Refreshed:
+        """What is not as recorded, and what would take it back; changes nothing, not even the state."""
+
+    def up(self, *, refresh: bool = False) -> Result:
+        """Change it; with `refresh` also what is not as recorded."""
 
     def settle(self, made: Mapping[str, str]) -> None:
         """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""
@@ -153,7 +157,7 @@ class Locks(Protocol):
     def lives(self, lock: Lock) -> bool:
         """Does the process of a lock live on this host? False also for other hosts."""
 
-    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+    def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
         """Make a stack's state readable again that an engine was killed over; what was done, in file names."""
 
     def remove(self, lock: Lock) -> None:

@@ -66,6 +66,8 @@ class Demo:
         yield "bad-release-rolled-back", self.bad_release_rolled_back
         yield "rejected-digest-refused", self.rejected_digest_refused
         yield "hold-respected", self.hold_respected
+        yield "drift-found", self.drift_found
+        yield "drift-remediated", self.drift_remediated
         yield "crash-recovered", self.crash_recovered
 
     def environments_created(self) -> str:
@@ -169,6 +171,42 @@ class Demo:
         expect(self.hand.service("staging")["runs"] == mended, "1.2.0 serves once the hold is lifted")
         return "1.2.0 waited while staging was held, and went live when the hold was lifted"
 
+    def drift_found(self) -> str:
+        """Somebody changes things past git; one look names each of them and writes nothing."""
+        self.by_hand()
+        before = self.hand.state(), self.hand.refs()
+        found = self.run("drift", "staging", expected=1)
+        told = [one["sentence"] for one in (*found["release"], *found["infrastructure"])]
+        for words in (f"web runs {self.good}", "MetricAlarm web-latency: threshold is 9", "LifecyclePolicy web was de"):
+            expect(sum(words in one for one in told) == 1, f"drift tells once: {words}")
+        expect(len(told) == 3, f"it tells three differences, not {told}")
+        expect((self.hand.state(), self.hand.refs()) == before, "nothing was written")
+        return f"an older image, an alarm and a deleted policy: {told[-1]}"
+
+    def drift_remediated(self) -> str:
+        """A person asks, and the same release is deployed again."""
+        fix = self.run("drift", "staging", "--remediate", "--reason", "the demo cleans up")
+        expect((fix["kind"], fix["phases"][-1]["phase"]) == ("drift-fix", "live"), "the drift fix is live")
+        clean = self.run("drift", "staging")
+        expect(not clean["release"] and not clean["infrastructure"], "nothing differs any more")
+        return f"{fix['services']['web']['version']} runs again, what was deleted is back, by deployment {fix['id']}"
+
+    def by_hand(self) -> None:
+        """Another image, another threshold, a policy less."""
+        apprunner, cloudwatch = self.hand.client("apprunner"), self.hand.client("cloudwatch")
+        name = "release-controller-staging-web"
+        [service] = [one for one in apprunner.list_services()["ServiceSummaryList"] if one["ServiceName"] == name]
+        arn = service["ServiceArn"]
+        source = apprunner.describe_service(ServiceArn=arn)["Service"]["SourceConfiguration"]
+        image = source["ImageRepository"]
+        image["ImageIdentifier"] = f"{image['ImageIdentifier'].partition('@')[0]}@{self.good}"
+        apprunner.update_service(ServiceArn=arn, SourceConfiguration=source)
+        alarm = cloudwatch.describe_alarms(AlarmNames=[f"{name}-latency"])["MetricAlarms"][0]
+        known = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+        kept = {key: value for key, value in alarm.items() if key in known and key != "Statistic"}
+        cloudwatch.put_metric_alarm(**{**kept, "Threshold": 9000.0})
+        self.hand.client("ecr").delete_lifecycle_policy(repositoryName=name)
+
     def crash_recovered(self) -> str:
         """Controller, worker and engine are killed inside an update; the next run goes on with what main says."""
         self.hand.commit({"service/NEWS": b"1.3.0 comes in spite of a crash\n"}, "Work on the service")
@@ -182,7 +220,7 @@ class Demo:
         expect(cut_off["ended"] == "cut-off", "the record says that the first attempt was cut off")
         expect(live["identity"] == cut_off["identity"], "the second attempt is of the same release")
         expect(self.hand.service("staging")["runs"] == wanted, "1.3.0 serves")
-        return f"killed at {cut_off['phases'][0]['phase']}, found dead, its lock taken away; 1.3.0 serves all the same"
+        return f"killed inside the update, found dead, its lock taken away; 1.3.0 serves by deployment {live['id']}"
 
     def bump(self, digest: str, version: str, *, expected: int = 0) -> Any:
         """What the bot does after a build."""

@@ -99,6 +99,20 @@ class Hand:
             each.name: each.read_text() for each in sorted((self.sandbox.clone / folder).glob("*")) if each.is_file()
         }
 
+    def client(self, service: str) -> Any:
+        """A boto3 client of the sandbox's AWS: the console of whoever changes something past git."""
+        import boto3  # noqa: PLC0415 - half a second that only this needs
+
+        given = self.sandbox.variables
+        arguments: dict[str, Any] = {
+            "service_name": service,
+            "endpoint_url": given.get(f"AWS_ENDPOINT_URL_{service.upper()}", given["AWS_ENDPOINT_URL"]),
+            "region_name": given["AWS_REGION"],
+            "aws_access_key_id": given["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": given["AWS_SECRET_ACCESS_KEY"],
+        }
+        return boto3.client(**arguments)
+
     @property
     def head(self) -> str:
         """The tip of main."""

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from releasectl.errors import ControllerError
 from releasectl.release import Pin, Release
+from stacks import drift
 from stacks.alarms import errors_alarm, latency_alarm
 from stacks.names import Place
 from stacks.notifications import topic
@@ -30,6 +31,7 @@ class Environment(pulumi.ComponentResource):
 
     def __init__(self, name: str, *, release: Release, settings: Settings) -> None:
         check_services(name, release, settings)
+        drift.leave_alone(settings.drift.ignore)
         # Explicit, so that the validated region is the only one, whoever runs the program with whatever config.
         provider = aws.Provider("aws", region=settings.region)
         super().__init__("release-controller:stacks:Environment", name, opts=pulumi.ResourceOptions(provider=provider))
@@ -45,6 +47,7 @@ class Environment(pulumi.ComponentResource):
             "topic": self.topic,
             "services": services,
             "shape": [change._asdict() for change in SHAPE],
+            "drift": drift.output(settings.drift.ignore),
         }
         self.register_outputs({})
 

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, WithJso
 from releasectl import document
 from releasectl.document import shown, wrong
 from releasectl.errors import Finding, InvalidFile
+from releasectl.ignore import Rule, concerns, is_path, overlaps
 from releasectl.release import ServiceName
 from stacks import names
 
@@ -30,6 +31,8 @@ MEMORY = {
     2048: (4096, 6144),
     4096: (8192, 10240, 12288),
 }
+# What every release writes whole: no property of it can be left as somebody made it by hand.
+SERVICE, SOURCE = "aws:apprunner/service:Service", "sourceConfiguration"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _BACKEND = re.compile(r"([a-z][a-z0-9+]*://\S+)?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -112,6 +115,33 @@ def _once(emails: tuple[str, ...]) -> tuple[str, ...]:
     if not twice:
         return emails
     raise wrong(f"names {', '.join(map(shown, twice))} twice", "Delete the repetition.")
+
+
+def _said(text: str) -> str:
+    if text.strip():
+        return text
+    raise wrong("is empty", "Say it in a few words.")
+
+
+def _property(text: str) -> str:
+    if is_path(text):
+        return text
+    raise wrong(
+        f"is {shown(text)}, which is no path of a property",
+        'Write one such as `tags.team` or `tags.*`, where `*` is a whole step, or `""` for every property.',
+    )
+
+
+def _keeps_the_image(drift: "Drift", info: ValidationInfo) -> "Drift":
+    for rule in drift.ignore:
+        for service in info.data.get("services", {}):
+            if concerns(rule, SERVICE, service) and overlaps(rule, SOURCE):
+                raise wrong(
+                    f"ignores `{SOURCE}` of {shown(service)} by the rule for {shown(rule.resource)}, and every release "
+                    "writes that, the image with it",
+                    "Name the type of resource that you mean, or one of its other properties.",
+                )
+    return drift
 
 
 Region = Annotated[
@@ -206,6 +236,26 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True)
+class Ignore(Rule):
+    """A difference that nobody minds: no report tells it, no release and no drift fix takes it back.
+
+    `resource` is a glob over a resource's name in the program, or over `type::name`; `property` a path that covers
+    all below it and whose `*` stands for one whole step; "" is every property.
+    """
+
+    resource: Annotated[str, AfterValidator(_said)]
+    property: Annotated[str, AfterValidator(_property)]
+    reason: Annotated[str, AfterValidator(_said)]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What may differ from the program."""
+
+    ignore: tuple[Ignore, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """What is below `config:`. An empty `backend` is the one the Pulumi CLI is logged in to."""
 
@@ -213,6 +263,7 @@ class Settings:
     services: Annotated[Mapping[ServiceName, ServiceSettings], Field(alias=f"{names.PROJECT}:services")]
     backend: Annotated[Backend, Field(alias=f"{names.PROJECT}:backend")] = ""
     alerts: Annotated[Alerts, Field(alias=f"{names.PROJECT}:alerts")] = Alerts()
+    drift: Annotated[Drift, AfterValidator(_keeps_the_image), Field(alias=f"{names.PROJECT}:drift")] = Drift()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
 from releasectl.pipeline import Rejection
+from releasectl.plain_text import plain
 from releasectl.proposals import PROGRAM, Build, NothingLive, Proposal
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target, release_path, settings_path
@@ -70,12 +71,12 @@ def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: boo
         print_json(loop.as_json(standing))
     elif standing.deployment:
         if standing.exit_code == WAITING:
-            click.echo(f"{environment} waits: {standing.step.reason}")
+            click.echo(plain(f"{environment} waits: {standing.step.reason}"))
         click.echo("\n".join(report.deployment(one) for one in _worth_telling(standing)))
         following = "explain" if standing.exit_code else "status"
         say(f"Next: releasectl {following} {environment}")
     else:
-        click.echo(f"{environment}: {standing.step.reason}")
+        click.echo(plain(f"{environment}: {standing.step.reason}"))
     raise click.exceptions.Exit(standing.exit_code)
 
 
@@ -98,7 +99,7 @@ def _reconcile_all(*, wait: bool, as_json: bool) -> None:
             told.append(dict(loop.as_json(outcome)))
             line = f"{name}: {outcome.step.action}: {outcome.step.reason}"
         if not as_json:
-            click.echo(line)
+            click.echo(plain(line))
     if as_json:
         print_json(told)
     raise click.exceptions.Exit(worst(codes))
@@ -148,7 +149,7 @@ def bump(
             build=build,
             program=_program(wanted, git, asked=program),
             is_ancestor=_comparison(git, wanted, service),
-            rejections=_rejections(wanted, world) if build else {},
+            rejections=rejections_of(wanted, world) if build else {},
         )
 
     commit(name, world, make).tell(as_json=as_json, following=f"releasectl reconcile {name}")
@@ -169,7 +170,7 @@ def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) ->
 
     def make(at: str) -> Proposal:
         return proposals.promote(
-            path, wanted_at(world, at, environment).files[path], source, _rejections(wanted, world)
+            path, wanted_at(world, at, environment).files[path], source, rejections_of(wanted, world)
         )
 
     on_main = make(tip)
@@ -177,9 +178,9 @@ def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) ->
         commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
         return
     branch = proposals.promotion_branch(environment, source)
-    _require_open(branch, tip, world)
-    _proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
-        as_json=as_json, following=_pull_request(branch)
+    require_open(branch, tip, world)
+    proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
+        as_json=as_json, following=pull_request(branch)
     )
 
 
@@ -210,17 +211,17 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
 
     def make(at: str) -> Proposal:
         stands = wanted_at(world, at, environment)
-        rejections = _rejections(wanted if on_branch else stands, world)
-        return brakes.rollback(stands, good, settings=settings, rejections=rejections, verdict=verdict)
+        known = rejections_of(wanted if on_branch else stands, world)
+        return brakes.rollback(stands, good, settings=settings, rejections=known, verdict=verdict)
 
     on_main = make(tip)
     if not on_branch or not on_main.files:
         commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
         return
     branch = brakes.rollback_branch(environment, good)
-    _require_open(branch, tip, world)
-    _proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
-        as_json=as_json, following=_pull_request(branch)
+    require_open(branch, tip, world)
+    proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
+        as_json=as_json, following=pull_request(branch)
     )
 
 
@@ -239,7 +240,7 @@ def redeploy(environment: str, services: tuple[str, ...], as_json: bool) -> None
     commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
 
 
-def _proposed(done: Committed, on_main: Proposal) -> Committed:
+def proposed(done: Committed, on_main: Proposal) -> Committed:
     """Asked again, a branch changes nothing: then say that it is there."""
     if done.proposal.files:
         return done
@@ -247,11 +248,11 @@ def _proposed(done: Committed, on_main: Proposal) -> Committed:
     return replace(done, proposal=Proposal(said))
 
 
-def _pull_request(branch: str) -> str:
+def pull_request(branch: str) -> str:
     return f"open a pull request: gh pr create --base main --head {branch} --fill"
 
 
-def _require_open(branch: str, tip: str, world: World) -> None:
+def require_open(branch: str, tip: str, world: World) -> None:
     """A proposal that was merged and then taken back cannot be proposed again on top of its own old branch."""
     left = world.desired.fetch(branch)
     if left and world.desired.is_ancestor(left, tip):
@@ -261,7 +262,7 @@ def _require_open(branch: str, tip: str, world: World) -> None:
         )
 
 
-def _rejections(wanted: Target, world: World) -> dict[str, Rejection]:
+def rejections_of(wanted: Target, world: World) -> dict[str, Rejection]:
     """Those in force for an environment at a commit of main, as the gates read them."""
     return dict(evidence.before_plan(wanted, (), world, base=wanted.commit).rejections)
 

@@ -9,6 +9,7 @@ import click
 
 from releasectl import unlock as freeing
 from releasectl.commands import as_json, named, print_json, real_world, say
+from releasectl.plain_text import plain
 from releasectl.unlock import Held
 
 
@@ -37,14 +38,14 @@ def unlock(environment: str, *, yes: bool, adopt: tuple[str, ...], forget: tuple
     if as_json:
         print_json({"environment": environment, "holders": lines, "alive": list(held.alive)})
     else:
-        click.echo("\n".join(lines) or f"{environment}: nobody holds it")
+        click.echo(plain("\n".join(lines)) or f"{environment}: nobody holds it")
     if held.is_free:
         return
     if not yes and not held.alive:
         _ask(environment)
     told = freeing.run(held, world)
     if told and not as_json:
-        click.echo(told.notes[-1].message if told.notes else told.message)
+        click.echo(plain(told.notes[-1].message if told.notes else told.message))
     say(f"Next: releasectl reconcile {environment}")
 
 

@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from releasectl import drift
 from releasectl.apply import Result
+from releasectl.drift import Refreshed
 from releasectl.edges import engine, engine_words, interrupt
 from releasectl.errors import ControllerError, Retry
 from releasectl.plan import Plan
@@ -149,12 +151,19 @@ class Session:
             )
         return result.plan
 
-    def up(self) -> Result:
+    def drift(self) -> Refreshed:
+        """What the cloud has other than recorded, and the plan back, or why there is none. Writes nothing."""
+        result = self._operate("drift")
+        problems = tuple(f"{engine_words.name(problem.urn)}: {problem.message}" for problem in result.problems)
+        return Refreshed(_read_refreshed(self.folder), result.plan, problems)
+
+    def up(self, *, refresh: bool = False) -> Result:
         """Apply. A resource that failed is a `problem` of the result; machinery that failed is raised.
 
-        The first signal lets the running step end, the second ends it at once; then Interrupted is raised.
+        With `refresh` the engine looks at the cloud first and takes back what differs. The first signal lets the
+        running step end, the second ends it at once; then Interrupted is raised.
         """
-        return self._change("up")
+        return self._change("up", *(("refresh",) if refresh else ()))
 
     def settle(self, made: Mapping[str, str]) -> None:
         """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""
@@ -169,7 +178,7 @@ class Session:
         """Take all of it away, protected or not. The stack itself stays, empty."""
         return self._change("destroy")
 
-    def _change(self, word: str) -> Result:
+    def _change(self, word: str, *how: str) -> Result:
         """An operation that changes the world: signals are passed on to its engine, and so is the deadline."""
         asked = 0
         begun = time.monotonic()
@@ -187,15 +196,15 @@ class Session:
                     raise KeyboardInterrupt
 
             try:
-                return self._operate(word, watch)
+                return self._operate(word, *how, watch=watch)
             except ControllerError as error:
                 if time.monotonic() - begun < self.deadline or came():
                     raise
                 raise self._too_long(word, self.deadline) from error
 
-    def _operate(self, word: str, watch: Callable[[], None] | None = None) -> Result:
+    def _operate(self, word: str, *how: str, watch: Callable[[], None] | None = None) -> Result:
         (self.folder / f"{word}.json").unlink(missing_ok=True)  # of an earlier time
-        self._send(word)
+        self._send(" ".join((word, *how)))
         begun = time.monotonic()
         # A preview does nothing that would be worth a line; the plan says it all.
         say = self.engine.say if watch else lambda _line: None
@@ -280,6 +289,10 @@ def _pid(folder: Path, word: str) -> int | None:
         return int((folder / f"{word}.pid").read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+def _read_refreshed(folder: Path) -> tuple[drift.Changed, ...]:
+    return drift.changed(json.loads((folder / "drift.json").read_text())["refreshed"])
 
 
 def _last_step(path: Path) -> str:

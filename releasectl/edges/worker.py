@@ -1,10 +1,10 @@
 """The worker: runs one environment's program under the real engine, in a process that outlives its controller.
 
-Comes in: a folder with `job.json` and, on standard input, the words `preview`, `up`, `settle`, `inventory`,
-`destroy`, a line each. Goes out, in that folder: `<word>.pid` and `<word>.steps.jsonl` while it runs, then
-`<word>.json` with the result, written in one rename. It runs by path with the checkout of the pinned program in
-front of everything on sys.path, so it imports nothing of the controller: only what the program itself may need. It
-never decides and never talks to git.
+Comes in: a folder with `job.json` and, on standard input, the words `preview`, `drift`, `up`, `settle`, `inventory`,
+`destroy`, a line each; `up refresh` looks at the cloud first. Goes out, in that folder: `<word>.pid` and
+`<word>.steps.jsonl` while it runs, then `<word>.json` with the result, written in one rename. It runs by path with the
+checkout of the pinned program in front of everything on sys.path, so it imports nothing of the controller: only what
+the program itself may need. It never decides and never talks to git.
 
 Why files and a session of its own: with pipes the engine dies by SIGPIPE when its parent does, and leaves a lock,
 a pending create and an orphaned object; with files it finishes its step and leaves everything clean (measured).
@@ -83,6 +83,7 @@ class Events:
 
     def __init__(self, path: Path) -> None:
         self.steps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.refreshed: list[dict[str, Any]] = []  # resources that are not as recorded
         self.outputs: dict[str, Any] = {}
         self.pending: list[dict[str, Any]] = []
         self.problems: list[dict[str, str]] = []
@@ -139,6 +140,9 @@ class Events:
         if step.type == "pulumi:pulumi:Stack" or step.type.startswith("pulumi:providers:"):
             return
         operation = getattr(step.op, "value", step.op)
+        if operation == "refresh":
+            self._refreshed(what, step)
+            return
         if what == "start" and step.logical:
             self.steps[step.urn, operation] = reduced(step, operation)
         # A component is no resource of the cloud, and the engine tells its end twice.
@@ -146,19 +150,43 @@ class Events:
         if operation != "same" and state and state.custom:
             self._tell({"what": what, "operation": operation, "urn": step.urn})
 
+    def _refreshed(self, what: str, step: Any) -> None:
+        """A look at the cloud is no step of the plan; what it found comes with its end."""
+        if what == "done" and step.old and step.old.custom and (found := differing(step)):
+            self.refreshed.append(found)
+
     def _tell(self, line: dict[str, Any]) -> None:
         # A full disk must not stop the engine: the result still comes by `<word>.json`, or as its absence.
         with contextlib.suppress(OSError, ValueError):
             self._sink.write(json.dumps(line) + "\n")
 
 
+def kinds_of(step: Any) -> dict[str, str]:
+    """Property path -> add, delete, update, and the same with "-replace"."""
+    told = step.detailed_diff or {}
+    kinds = {path: getattr(diff.diff_kind, "value", diff.diff_kind) for path, diff in told.items()}
+    return kinds or dict.fromkeys(step.diffs or (), "update")
+
+
+def differing(step: Any) -> dict[str, Any] | None:
+    """What a refresh found of a resource: {type, urn, gone, kinds, recorded, found}; None when all is as recorded.
+
+    `recorded` and `found` are {inputs, outputs}. Properties that the program ignores are not in `kinds`, and
+    they are the reason why outputs alone count, too.
+    """
+    old, new = step.old, step.new
+    gone = new is None or new.outputs is None
+    kinds = {} if gone else kinds_of(step)
+    if not gone and not kinds and old.outputs == new.outputs:
+        return None
+    recorded = {"inputs": masked(old.inputs or {}), "outputs": masked(old.outputs or {})}
+    found = {"inputs": masked(new.inputs or {}), "outputs": masked(new.outputs or {})} if not gone else {}
+    return {"type": step.type, "urn": step.urn, "gone": gone, "kinds": kinds, "recorded": recorded, "found": found}
+
+
 def reduced(step: Any, operation: str) -> dict[str, Any]:
     """What a plan needs of a step: {operation, type, urn, properties: [{path, kind, before, after}], unprotects}."""
-    old, new = step.old, step.new
-    kinds = {
-        path: getattr(diff.diff_kind, "value", diff.diff_kind) for path, diff in (step.detailed_diff or {}).items()
-    }
-    kinds = kinds or dict.fromkeys(step.diffs or (), "update")
+    old, new, kinds = step.old, step.new, kinds_of(step)
     return {
         "operation": operation,
         "type": step.type,
@@ -196,31 +224,34 @@ def replace(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def run(word: str, stack: LeanStack, folder: Path, message: str) -> None:
-    """One operation; its result into `<word>.json`: {ok, error, kind, problems, steps, outputs, pending}."""
+def run(word: str, stack: LeanStack, folder: Path, message: str, *, refresh: bool = False) -> None:
+    """One operation; its result into `<word>.json`: {ok, error, kind, problems, steps, outputs, pending, refreshed}."""
     events = Events(folder / f"{word}.steps.jsonl")
     result: dict[str, Any] = {"ok": True, "error": "", "kind": ""}
     stack.command.word = word
     try:
-        operate(word, stack, events, message)
+        operate(word, stack, events, message, refresh=refresh)
     except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the controller as data
         result = {"ok": False, "error": str(error), "kind": type(error).__name__}
     finally:
         events.close()
     result |= {"problems": events.problems, "steps": events.changes(), "outputs": events.outputs}
-    result |= {"pending": events.pending}
+    result |= {"pending": events.pending, "refreshed": events.refreshed}
     replace(folder / f"{word}.json", json.dumps(result))
 
 
-def operate(word: str, stack: LeanStack, events: Events, message: str) -> None:
+def operate(word: str, stack: LeanStack, events: Events, message: str, *, refresh: bool) -> None:
     """One operation; a stack that the backend does not have yet is created, which costs a call only then."""
 
     def once() -> None:
         if word == "preview":
             events.leave(exported(stack)["deployment"])
             stack.preview(on_event=events.take, message=message)
+        elif word == "drift":
+            events.leave(exported(stack)["deployment"])
+            stack.preview(on_event=events.take, message=message, refresh=True)
         elif word == "up":
-            stack.up(on_event=events.take, message=message)
+            stack.up(on_event=events.take, message=message, refresh=refresh)
         elif word == "settle":
             settle(stack)
         elif word == "inventory":
@@ -297,7 +328,8 @@ def main(folder: Path) -> None:
     )
     stack = LeanStack(job["environment"], workspace, command)
     for line in sys.stdin:
-        run(line.strip(), stack, folder, job["message"])
+        word, *how = line.split()
+        run(word, stack, folder, job["message"], refresh="refresh" in how)
 
 
 if __name__ == "__main__":

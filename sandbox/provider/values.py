@@ -27,7 +27,7 @@ _UNKNOWNS = frozenset(
 # The bridge keeps in the inputs, per object, which of its properties came from defaults and not from the program.
 DEFAULTS = "__defaults"
 
-_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)')
+_STEP = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
 
 
 def is_unknown(value: object) -> bool:
@@ -89,7 +89,7 @@ def join(path: str, key: str | int) -> str:
 
 
 def overlay(news: Properties, olds: Mapping[str, Any], paths: list[str]) -> Properties:
-    """`news` with the values of `olds` at `paths`: what ignoreChanges means."""
+    """`news` with the values of `olds` at `paths`: what ignoreChanges means. `*` is every key, or every place."""
     result = news
     for path in paths:
         steps = [quoted or number or name for quoted, number, name in _STEP.findall(path)]
@@ -101,6 +101,8 @@ def _taken(new: Any, old: Any, steps: list[str]) -> Any:
     if not steps:
         return old
     step, rest = steps[0], steps[1:]
+    if step == "*":
+        return _all_taken(new, old, rest)
     if isinstance(new, list) and isinstance(old, list):
         index = int(step) if step.isdigit() else len(old)
         return [_taken(item, old[at], rest) if at == index < len(old) else item for at, item in enumerate(new)]
@@ -109,3 +111,12 @@ def _taken(new: Any, old: Any, steps: list[str]) -> Any:
     value = _taken(new.get(step), old.get(step), rest)
     others = {key: item for key, item in new.items() if key != step}
     return others if value is None else others | {step: value}
+
+
+def _all_taken(new: Any, old: Any, rest: list[str]) -> Any:
+    if isinstance(new, list) and isinstance(old, list):
+        return [_taken(item, old[at], rest) if at < len(old) else item for at, item in enumerate(new)]
+    if not isinstance(new, dict) or not isinstance(old, Mapping):
+        return new if new is not None else old
+    taken = {key: _taken(new.get(key), old.get(key), rest) for key in (*new, *(key for key in old if key not in new))}
+    return {key: item for key, item in taken.items() if item is not None}

@@ -1,7 +1,8 @@
 """One service on AWS App Runner, running exactly the pinned digest.
 
 Comes in: the place, its pin, settings and repository. Goes out: ARN, URL, the image App Runner says it runs, and the
-dimensions of its metrics. Also, as data, the shape of a release: what new digests or a restart alone may change.
+dimensions of its metrics. Also, as data, the shape of a release: what new digests or a restart alone may change, and
+what counts as the release itself when somebody changes it by hand.
 It never follows a tag and never proves that a deployment worked: App Runner can roll back and `up` still succeed.
 """
 
@@ -15,9 +16,12 @@ import pulumi_aws as aws
 from releasectl.release import Pin
 from stacks.names import Place
 from stacks.registry import Repository
-from stacks.settings import ServiceSettings
+from stacks.settings import SERVICE, SOURCE, ServiceSettings
 
-_VARIABLES = "sourceConfiguration.imageRepository.imageConfiguration.runtimeEnvironmentVariables"
+_IMAGE = f"{SOURCE}.imageRepository.imageIdentifier"
+_SIZE = "instanceConfiguration"
+_VARIABLES = f"{SOURCE}.imageRepository.imageConfiguration.runtimeEnvironmentVariables"
+_SCALING = "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
 
 
 class Change(NamedTuple):
@@ -30,20 +34,37 @@ class Change(NamedTuple):
 
 SHAPE = (
     Change(
-        "aws:apprunner/service:Service",
+        SERVICE,
         ("create", "update"),
         (
-            "sourceConfiguration.imageRepository.imageIdentifier",
+            _IMAGE,
             f"{_VARIABLES}.RELEASE_DIGEST",
             f"{_VARIABLES}.RELEASE_RESTART",
         ),
     ),
     # A first release creates the rest of the runtime; no later one touches it.
     Change("release-controller:runtimes:AppRunner", ("create",)),
-    Change("aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion", ("create",)),
+    Change(_SCALING, ("create",)),
     Change("aws:cloudwatch/metricAlarm:MetricAlarm", ("create",)),
     Change("aws:iam/role:Role", ("create",)),
     Change("aws:iam/rolePolicy:RolePolicy", ("create",)),
+)
+
+
+class Watched(NamedTuple):
+    """What is the release itself when it was changed by hand, and no mere infrastructure; no properties means all."""
+
+    what: str
+    type: str
+    properties: tuple[str, ...] = ()
+
+
+WATCHED = (
+    Watched("digest", SERVICE, (_IMAGE,)),
+    Watched(
+        "scale", SERVICE, ("autoScalingConfigurationArn", "instanceConfiguration.cpu", "instanceConfiguration.memory")
+    ),
+    Watched("scale", _SCALING, ("minSize", "maxSize", "maxConcurrency")),
 )
 
 

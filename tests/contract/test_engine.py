@@ -157,6 +157,19 @@ class TestEngine:
         assert isinstance(services, dict)
         assert services["web"]["digest"] == digest("B")
 
+    def test_a_look_for_drift_and_an_update_with_a_refresh_where_nothing_differs(self, case: Case) -> None:
+        with opened(case.engine, case.folder("first", "A")) as session:
+            session.up()
+        folder = case.folder("second", "A")
+        with opened(case.engine, folder) as session:
+            found = session.drift()
+            result = session.up(refresh=True)
+
+        assert (found.changed, found.repair.changes, found.problems) == ((), (), ())
+        assert found.repair.outputs["environment"] == "staging"
+        assert (result.plan.changes, result.problems) == ((), ())
+        assert case.engine.result(folder, "up") == result
+
     def test_where_nobody_ever_worked_nothing_runs_and_nothing_is_left(self, case: Case, tmp_path: Path) -> None:
         assert not case.engine.is_running(tmp_path / "nowhere")
         assert case.engine.result(tmp_path / "nowhere", "up") is None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from sandbox import place
@@ -68,18 +67,6 @@ class Story(Hand):
         return {
             each["ServiceName"]: each["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"] for each in services
         }
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of the sandbox's AWS."""
-        given = self.sandbox.variables
-        arguments: dict[str, Any] = {
-            "service_name": service,
-            "endpoint_url": given.get(f"AWS_ENDPOINT_URL_{service.upper()}", given["AWS_ENDPOINT_URL"]),
-            "region_name": given["AWS_REGION"],
-            "aws_access_key_id": given["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": given["AWS_SECRET_ACCESS_KEY"],
-        }
-        return boto3.client(**arguments)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,9 @@ ALL = [
     "bad-release-rolled-back",
     "rejected-digest-refused",
     "hold-respected",
+    "drift-found",
+    "drift-remediated",
+    "crash-recovered",
 ]
 CLIENT = 'import boto3; print(len(boto3.client("%s").%s))'
 

@@ -38,6 +38,7 @@ class Registration:
     provider: str
     parent: str
     dependencies: tuple[str, ...]
+    ignores: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -122,8 +123,11 @@ class _Monitor:
         provider = request.provider.rpartition("::")[0] or request.providers.get("aws", "").rpartition("::")[0]
         dependencies = tuple(sorted(request.dependencies))
         self.recording.registrations.append(
-            Registration(request.type, request.name, inputs, request.protect, provider, request.parent, dependencies)
-        )
+            Registration(
+                request.type, request.name, inputs, request.protect, provider, request.parent, dependencies,
+                tuple(request.ignoreChanges),
+            )
+        )  # fmt: skip
         state = inputs | COMPUTED[request.type](inputs) | self.told.get(request.type, {})
         response = resource_pb2.RegisterResourceResponse(urn=urn, id=f"id-of-{request.name}")
         response.object.update(state)

@@ -364,7 +364,7 @@ def test_the_outputs_tell_the_controller_where_everything_is(tmp_path: Path) -> 
         "version_path": "/version",
         "alarms": ["release-controller-staging-web-errors", "release-controller-staging-web-latency"],
     }
-    assert set(outputs) == {"environment", "region", "topic", "services", "shape"}
+    assert set(outputs) == {"environment", "region", "topic", "services", "shape", "drift"}
 
 
 def test_a_silent_rollback_shows_in_the_outputs(tmp_path: Path) -> None:
@@ -421,3 +421,38 @@ def test_the_recording_engine_refuses_a_type_that_it_does_not_know() -> None:
 def test_the_recording_engine_refuses_to_answer_for_the_cloud() -> None:
     with pytest.raises(Exception, match="asks the cloud: aws:index/getCallerIdentity"):
         run_program(aws.get_caller_identity_output, stack="test", told={})
+
+
+RULES = """
+  release-controller:drift:
+    ignore:
+      - {resource: "*:MetricAlarm::web-*", property: threshold, reason: tuned by whoever is on call}
+      - {resource: web-latency, property: "tags.*", reason: the finance tool tags it}
+      - {resource: "*:Topic::alerts", property: "", reason: another team owns it}
+"""
+
+
+def test_the_program_leaves_alone_what_its_settings_ignore_and_nothing_else(tmp_path: Path) -> None:
+    settings = settings_text({"web": ""}) + RULES
+    recording = record(tmp_path, release=release_text({"web": DIGEST}), settings_file=settings)
+
+    assert {one.key: one.ignores for one in recording.registrations if one.ignores} == {
+        ("MetricAlarm", "web-errors"): ("threshold",),
+        ("MetricAlarm", "web-latency"): ("threshold", "tags.*"),
+        ("Topic", "alerts"): ("*",),
+    }
+    assert [rule["reason"] for rule in recording.outputs["drift"]["ignore"]] == [
+        "tuned by whoever is on call",
+        "the finance tool tags it",
+        "another team owns it",
+    ]
+
+
+def test_the_outputs_say_what_counts_as_the_release_and_every_type_of_it_is_declared(tmp_path: Path) -> None:
+    recording = web(tmp_path, email="[team@example.com]")
+    rules = recording.outputs["drift"]
+    declared = {one.type for one in recording.registrations}
+
+    assert {rule["what"] for rule in rules["release"]} == {"digest", "scale", "alarm"}
+    assert {rule["type"] for rule in rules["release"]} | set(rules["replaceable"]) <= declared
+    assert rules["ignore"] == []

@@ -207,3 +207,52 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
+
+
+def ignoring(*rules: str) -> str:
+    """Settings of one service with these ignore rules."""
+    lines = "".join(f"      - {{{rule}}}\n" for rule in rules)
+    return settings_text({"web": ""}) + f"  release-controller:drift:\n    ignore:\n{lines}"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param('resource: web-latency, property: threshold, reason: "tuned"', id="a name"),
+        pytest.param('resource: "*:Topic::*", property: "", reason: "theirs"', id="a whole type"),
+        pytest.param('resource: "*", property: "tags.*", reason: "finance"', id="tags of everything"),
+        pytest.param('resource: "*", property: \'tags["a.b"]\', reason: "finance"', id="a quoted key"),
+        pytest.param('resource: "*:Service::web", property: healthCheckConfiguration, reason: "x"', id="of a service"),
+    ],
+)
+def test_a_rule_about_what_no_release_writes_is_accepted(rule: str) -> None:
+    assert parse(ignoring(rule)).drift.ignore[0].reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "remedy"),
+    [
+        pytest.param("resource: web, property: tags", "`reason` is missing", "Add", id="no reason"),
+        pytest.param('resource: web, property: tags, reason: " "', "`reason` is empty", "Say it", id="empty reason"),
+        pytest.param('resource: "", property: tags, reason: x', "`resource` is empty", "Say it", id="no resource"),
+        pytest.param("resource: web, reason: x", "`property` is missing", "Add", id="no property"),
+        pytest.param("resource: x, property: team-*, reason: x", "no path of a property", "whole step", id="no step"),
+        pytest.param('resource: "*", property: "", reason: x', "every release writes", "Name the type", id="all"),
+        pytest.param("resource: web, property: '', reason: x", "every release writes", "Name the type", id="web"),
+        pytest.param("resource: web, property: '*', reason: x", "every release writes", "Name the type", id="a star"),
+        pytest.param(
+            "resource: 'aws:apprunner/*::*', property: sourceConfiguration.imageRepository, reason: x",
+            "every release writes", "Name the type", id="the image",
+        ),
+        pytest.param(
+            "resource: w*b, property: sourceConfiguration.autoDeploymentsEnabled, reason: x",
+            "every release writes", "Name the type", id="beside the image",
+        ),
+    ],
+)  # fmt: skip
+def test_a_rule_that_says_nothing_or_would_leave_the_image_alone_is_refused(rule: str, said: str, remedy: str) -> None:
+    [finding] = findings(ignoring(rule))
+
+    assert said in finding
+    assert remedy in finding
+    assert finding.startswith("Pulumi.staging.yaml:")

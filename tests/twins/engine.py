@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from releasectl.apply import Problem, Result
+from releasectl.drift import Changed, Refreshed
 from releasectl.errors import ControllerError
 from releasectl.outputs import UNKNOWN
 from releasectl.plan import Pending, Plan, from_steps
@@ -16,6 +17,7 @@ from releasectl.target import release_path
 from tests.twins.cloud import Cloud
 from tests.twins.project import (
     ACCOUNT,
+    DRIFT,
     IMAGE_PATH,
     REGION,
     REPOSITORY,
@@ -40,6 +42,8 @@ class Engine:
     ups: list[str] = field(default_factory=list)
     before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
     extra_steps: list[dict[str, object]] = field(default_factory=list)  # of the next previews: drift
+    changed: list[Changed] = field(default_factory=list)  # what a refresh finds, until an update with one
+    no_way_back: tuple[str, ...] = ()  # why the next plans back cannot be made
     results: dict[Path, Result | ControllerError] = field(default_factory=dict)
     held: set[Path] = field(default_factory=set)  # folders on which some controller works
     pids: dict[Path, int] = field(default_factory=dict)
@@ -157,8 +161,13 @@ class Session:
         self.engine.settled.append(made)
         self.engine.pending.clear()
 
-    def up(self) -> Result:
+    def drift(self) -> Refreshed:
+        return Refreshed(tuple(self.engine.changed), self.preview(), self.engine.no_way_back)
+
+    def up(self, *, refresh: bool = False) -> Result:
         assert not self.engine.pending, "an update over a pending create makes a second object"
+        if refresh:
+            self.engine.changed.clear()
         self.engine.ups.append(self.environment)
         self.engine.pids[self.folder] = 5000 + len(self.engine.ups)
         if self.engine.before_up:
@@ -237,4 +246,5 @@ class Session:
                 "alarms": [f"{self.environment}-{name}-errors"] if pin.digest else [],
             }
         topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.environment}"
-        return {"environment": self.environment, "region": REGION, "topic": topic, "services": services, "shape": SHAPE}
+        said = {"environment": self.environment, "region": REGION, "topic": topic, "services": services}
+        return {**said, "shape": SHAPE, "drift": DRIFT}

@@ -20,6 +20,7 @@ RUNTIME = "aws:apprunner/service:Service"
 REPOSITORY = "aws:ecr/repository:Repository"
 IMAGE_PATH = "sourceConfiguration.imageRepository.imageIdentifier"
 SHAPE = [{"type": RUNTIME, "operations": ["create", "update"], "properties": [IMAGE_PATH]}]
+DRIFT = {"release": [{"what": "digest", "type": RUNTIME, "properties": [IMAGE_PATH]}]}
 PIPELINE = b"""\
 schema: 1
 environments:

@@ -12,6 +12,8 @@ from releasectl.proposals import (
     Proposal,
     Rejected,
     UnknownService,
+    adopt,
+    adoption_branch,
     bump,
     empty,
     newer_program,
@@ -299,3 +301,31 @@ def test_an_emptied_file_keeps_its_keys_and_is_emptied_once() -> None:
         "web": ("", "", ""),
     }
     assert empty(PRODUCTION, written(proposal, PRODUCTION)) == Proposal(f"{PRODUCTION} is empty already")
+
+
+# ---- what somebody made run by hand ----
+
+
+def test_what_runs_is_pinned_with_the_commit_that_its_image_names() -> None:
+    proposal = adopt(PATH, RAW, [Build("web", digest("B"), commit=SIDE)], {})
+    pin = parse_release(PATH, written(proposal)).services["web"]
+
+    assert (pin.digest, pin.version, pin.commit) == (digest("B"), "", SIDE)
+    assert proposal.message.startswith(f"Adopt in staging: web {digest('B')[:19]}\n")
+
+
+def test_what_is_pinned_is_not_adopted_again() -> None:
+    for builds in ([], [Build("web", digest("A"))]):
+        assert adopt(PATH, RAW, builds, {}).files == {}
+
+
+@pytest.mark.parametrize("build", [Build("web", digest("B")), Build("web", digest("C"), commit=SIDE)])
+def test_what_was_rejected_and_a_build_of_its_commit_are_not_adopted(build: Build) -> None:
+    rejection = Rejection(digest("B"), SIDE, "it counts twice", "")
+
+    with pytest.raises(Rejected, match=r"adopting web in staging: .* it counts twice"):
+        adopt(PATH, RAW, [build], {rejection_path("staging", "web", digest("B")): rejection})
+
+
+def test_the_same_digests_are_adopted_on_one_branch() -> None:
+    assert adoption_branch("staging", [Build("web", digest("B"))]) == f"releasectl/adopt-staging-{digest('B')[7:19]}"
