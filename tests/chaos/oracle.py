@@ -5,7 +5,7 @@ Comes in: Played. Goes out: a Verdict: live or stalled, and everything that brea
 - It comes to rest: `releasectl reconcile` says `rest` or `stall` within six runs, none of which hangs. At rest, main
   pins what the story expects, App Runner's own newest word is that digest, and the service itself names it. A stall
   is allowed when weather struck, and only if its reason has that weather's own words; asked again in fair weather it
-  has to become live.
+  has to become live. Within an outage a run may end in an error with the outage's words; after it the next rests.
 - Every record is over. The branch only grew: no commit changed or removed a line that was there. A deployment that
   anybody named or whose engine began to apply is on record. Never are two deployments of the environment open.
 - No lock, no pending operation, no process is left; what exists in the cloud is what the state holds.
@@ -56,6 +56,7 @@ def judge(played: Played) -> Verdict:
     problems = [
         *(f"hangs: {each}" for each in played.hung),
         *unreadable,
+        *_outage(played),
         *_rest(played),
         *_records(played, read),
         *_left(played.after),
@@ -77,6 +78,12 @@ def _read(played: Played) -> tuple[dict[str, Deployment], list[str]]:
         except UnreadableRecord as error:
             unreadable.append(error.message)
     return read, unreadable
+
+
+def _outage(played: Played) -> Iterator[str]:
+    for each in played.helpless:
+        if each.action != "rest" and not is_named(played.story.weather, each.reason):
+            yield f"says within an outage: {each.action}: {each.reason}"
 
 
 def _rest(played: Played) -> Iterator[str]:

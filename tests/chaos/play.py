@@ -76,6 +76,7 @@ class Played:
     struck: Struck | None
     weather: tuple[str, ...]  # what the weather did
     missed: tuple[str, ...]
+    helpless: tuple[Pass, ...]  # runs within an outage
     passes: tuple[Pass, ...]
     healed: Pass | None
     said: str
@@ -96,8 +97,10 @@ def play(story: Story, ground: Ground) -> Played:
     if story.then:
         expected = _moved_on(story, ground, expected)
     weather = (*ground.sky.struck[storms:], *cast.weather)
-    passes = _rest(cast)
+    outage = isinstance(story.weather, Http) and story.weather.lasting
+    helpless = _rest(cast, "outage", PASSES // 3) if outage else ()
     ground.brings(None)
+    passes = _rest(cast, "pass", PASSES)
     healed = _pass(cast, "healing", "--retry") if passes[-1].action == "stall" else None
     _let_go(ground)
     after = picture.take(ground)
@@ -111,6 +114,7 @@ def play(story: Story, ground: Ground) -> Played:
         struck=cast.struck,
         weather=weather,
         missed=cast.missed(weather),
+        helpless=helpless,
         passes=passes,
         healed=healed,
         said="\n".join(run.said for run in cast.runs),
@@ -249,11 +253,11 @@ class _Cast:
             self.skipped.append(f"{full.name}: skipped, {self.ground.disks[full.place].unusable}")
 
 
-def _rest(cast: _Cast) -> tuple[Pass, ...]:
+def _rest(cast: _Cast, name: str, most: int) -> tuple[Pass, ...]:
     """Run it as a schedule does, until it says that it rests or stalls."""
     passes: list[Pass] = []
-    for number in range(1, PASSES + 1):
-        passes.append(_pass(cast, f"pass-{number}"))
+    for number in range(1, most + 1):
+        passes.append(_pass(cast, f"{name}-{number}"))
         if passes[-1].action in _RESTING:
             break
         time.sleep(0.5)

@@ -82,6 +82,7 @@ WELL = Played(
     struck=None,
     weather=(),
     missed=(),
+    helpless=(),
     passes=(REST,),
     healed=None,
     said=f"staging: rest: it runs what main says, proven by deployment {LIVE.id}",
@@ -180,6 +181,14 @@ def test_a_stall_that_names_its_weather_and_heals_is_allowed() -> None:
     played = replace(WELL, story=replace(WELL.story, weather=THROTTLED), passes=(STALL,), healed=REST)
 
     assert oracle.judge(played) == oracle.Verdict("stalled", ())
+
+
+def test_within_an_outage_an_error_has_to_name_it() -> None:
+    outage = replace(WELL.story, weather=replace(THROTTLED, lasting=True))
+    named, other = (Pass(3, "AwsThrottled", reason) for reason in ("Rate exceeded", "something broke"))
+
+    assert oracle.judge(replace(WELL, story=outage, helpless=(named,))).outcome == "live"
+    assert oracle.judge(replace(WELL, story=outage, helpless=(other,))).outcome == "broken"
 
 
 @pytest.mark.parametrize(
