@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test nightly test-core format schemas clean
+.PHONY: help demo setup check test nightly chaos test-core format schemas clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,8 +41,15 @@ check: setup ## Formatting, lint, types, imports, generated files
 test: setup ## Everything that is tested, in a few minutes
 	@$(RUN)/pytest --numprocesses 2 --dist loadfile
 
-nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length
+nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length, some faults
 	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties
+	@$(RUN)/python -m tests.chaos --kills 10
+
+KILLS ?= 20
+JOBS ?= 2
+
+chaos: setup ## The fault campaign: KILLS=20, SEED= for the same stories again, JOBS=2 sandboxes at once
+	@$(RUN)/python -m tests.chaos --kills $(KILLS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 test-core: setup ## The pure core alone, in seconds
 	@$(RUN)/pytest --numprocesses 2 -p no:anyio -p no:cacheprovider tests/unit

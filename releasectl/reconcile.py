@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from releasectl import deploy, evidence, recover, target, way_back
 from releasectl.admission import Evidence, admit
-from releasectl.errors import ControllerError, Interrupted, Retry
+from releasectl.errors import ControllerError, Interrupted, Retry, UnknownCommit
 from releasectl.evidence import LOOK_BACK
 from releasectl.locks import StackLocked
 from releasectl.next_step import RESTING, Action, Situation, Step, admitted, next_step
@@ -113,7 +113,10 @@ def _said_again(history: tuple[Deployment, ...], wanted: Target, world: World) -
     """Was what main names refused, then edited away and back? A rejection that was lifted is no reason any more."""
     if not history or (history[0].phase, history[0].identity) != (Phase.REFUSED, wanted.identity):
         return False
-    return bool(world.desired.commits(history[0].commit, wanted.commit, *wanted.files))
+    try:
+        return bool(world.desired.commits(history[0].commit, wanted.commit, *wanted.files))
+    except UnknownCommit:  # main was rewritten since: the gates judge anew
+        return True
 
 
 def _way_back(history: tuple[Deployment, ...], wanted: Target, world: World) -> WayBack:

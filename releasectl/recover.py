@@ -70,14 +70,14 @@ def _take_own(
         world.say(f"{wanted.environment}: taking away the lock of a dead engine: {lock}")
         world.locks.remove(lock)
     if ours:
-        mend(wanted, world)
+        make_readable(wanted, world)
     return ours, tuple(lock for lock in held if lock not in ours)
 
 
-def mend(wanted: Target, world: World) -> None:
+def make_readable(wanted: Target, world: World) -> None:
     """What an engine that was killed left half-written of the state; nothing of anybody may be at work."""
     project = target.read_project(world.desired, wanted.commit)
-    for name in world.locks.mend(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment):
+    for name in world.locks.make_readable(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment):
         world.say(f"{wanted.environment}: {name} was left half-written and is removed; the state needs nothing of it")
 
 

@@ -80,7 +80,7 @@ def run(held: Held, world: World) -> Deployment | None:
         )
     for lock in held.locks:
         world.locks.remove(lock)
-    recover.mend(held.standing.target, world)
+    recover.make_readable(held.standing.target, world)
     told = f"{by} took away {'; '.join(map(str, held.locks)) or 'no lock, there was none'}"
     last, now = held.standing.deployment, world.clock.now()
     if held.deployment:

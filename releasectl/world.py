@@ -157,7 +157,7 @@ class Locks(Protocol):
     def lives(self, lock: Lock) -> bool:
         """Does the process of a lock live on this host? False also for other hosts."""
 
-    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+    def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
         """Make a stack's state readable again that an engine was killed over; what was done, in file names."""
 
     def remove(self, lock: Lock) -> None:

@@ -220,7 +220,7 @@ class Demo:
         expect(cut_off["ended"] == "cut-off", "the record says that the first attempt was cut off")
         expect(live["identity"] == cut_off["identity"], "the second attempt is of the same release")
         expect(self.hand.service("staging")["runs"] == wanted, "1.3.0 serves")
-        return f"killed at {cut_off['phases'][0]['phase']}, found dead, its lock taken away; 1.3.0 serves all the same"
+        return f"killed inside the update, found dead, its lock taken away; 1.3.0 serves by deployment {live['id']}"
 
     def bump(self, digest: str, version: str, *, expected: int = 0) -> Any:
         """What the bot does after a build."""

@@ -15,8 +15,8 @@ from releasectl import brakes, comment, report, target
 from releasectl import check as files
 from releasectl import preview as proposal
 from releasectl import reconcile as loop
-from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world
-from releasectl.errors import Finding
+from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say
+from releasectl.errors import ControllerError, Finding
 from releasectl.next_step import Action
 from releasectl.outputs import Outputs
 from releasectl.outputs import read as read_outputs
@@ -75,16 +75,31 @@ def preview(environment: str, ref: str, *, markdown: bool, as_json: bool) -> Non
 @click.argument("environment", required=False)
 @as_json
 def status(environment: str | None, as_json: bool) -> None:
-    """What is pinned, what runs, how it is, what comes next: for ENVIRONMENT, or for all."""
+    """What is pinned, what runs, how it is, what comes next: for ENVIRONMENT, or for all.
+
+    One that cannot be looked at hides no other; then the exit code is that of its error.
+    """
     world = real_world()
     pipeline = target.read_pipeline(world.desired, world.desired.fetch())
-    names = [environment] if environment else [each.name for each in pipeline.environments]
-    looked = [(standing, _seen(standing.deployment, world)) for standing in (loop.look(name, world) for name in names)]
+    looked, broken = [], {}
+    for name in [environment] if environment else [each.name for each in pipeline.environments]:
+        try:
+            standing = loop.look(name, world)
+            looked.append((standing, _seen(standing.deployment, world)))
+        except ControllerError as error:
+            if environment:
+                raise
+            broken[name] = error
     if as_json:
-        print_json([_status(standing, seen) for standing, seen in looked])
+        errors = [{"environment": name, **error.as_json()} for name, error in broken.items()]
+        print_json([*(_status(standing, seen) for standing, seen in looked), *errors])
     else:
         rows = [row for standing, seen in looked for row in report.status(standing, seen)]
+        rows += [(name, "-", "-", "-", "unknown", type(error).__name__) for name, error in broken.items()]
         click.echo(report.table(("environment", "service", "pinned", "runs", "health", "next"), rows))
+        for name, cause in broken.items():
+            say(f"{name}: {cause.message}\n  {cause.remedy}")
+    raise click.exceptions.Exit(max((error.exit_code for error in broken.values()), default=0))
 
 
 @click.command()

@@ -18,6 +18,7 @@ from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
 from releasectl.pipeline import Rejection
+from releasectl.plain_text import plain
 from releasectl.proposals import PROGRAM, Build, NothingLive, Proposal
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target, release_path, settings_path
@@ -84,12 +85,12 @@ def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: boo
         print_json(loop.as_json(standing))
     elif standing.deployment:
         if standing.exit_code == WAITING:
-            click.echo(f"{environment} waits: {standing.step.reason}")
+            click.echo(plain(f"{environment} waits: {standing.step.reason}"))
         click.echo("\n".join(report.deployment(one) for one in _worth_telling(standing)))
         following = "explain" if standing.exit_code else "status"
         say(f"Next: releasectl {following} {environment}")
     else:
-        click.echo(f"{environment}: {standing.step.reason}")
+        click.echo(plain(f"{environment}: {standing.step.reason}"))
     raise click.exceptions.Exit(standing.exit_code)
 
 
@@ -112,7 +113,7 @@ def _reconcile_all(*, wait: bool, as_json: bool) -> None:
             told.append(dict(loop.as_json(outcome)))
             line = f"{name}: {outcome.step.action}: {outcome.step.reason}"
         if not as_json:
-            click.echo(line)
+            click.echo(plain(line))
     if as_json:
         print_json(told)
     raise click.exceptions.Exit(worst(codes))

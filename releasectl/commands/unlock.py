@@ -9,6 +9,7 @@ import click
 
 from releasectl import unlock as freeing
 from releasectl.commands import as_json, named, print_json, real_world, say
+from releasectl.plain_text import plain
 from releasectl.unlock import Held
 
 
@@ -35,7 +36,7 @@ def unlock(environment: str, *, yes: bool, adopt: tuple[str, ...], forget: tuple
     held = freeing.look(environment, world)
     lines = _lines(held, world.clock.now())
     if not as_json:
-        click.echo("\n".join(lines) or f"{environment}: nobody holds it")
+        click.echo(plain("\n".join(lines)) or f"{environment}: nobody holds it")
     elif not held.alive:  # who lives is told by the error, and stdout is one document
         print_json({"environment": environment, "holders": lines})
     if held.is_free:
@@ -44,7 +45,7 @@ def unlock(environment: str, *, yes: bool, adopt: tuple[str, ...], forget: tuple
         _ask(environment)
     told = freeing.run(held, world)
     if told and not as_json:
-        click.echo(told.notes[-1].message if told.notes else told.message)
+        click.echo(plain(told.notes[-1].message if told.notes else told.message))
     say(f"Next: releasectl reconcile {environment}")
 
 

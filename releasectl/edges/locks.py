@@ -54,7 +54,7 @@ class Locks:
         except FileNotFoundError:
             return False
 
-    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+    def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
         """Make the state readable again that an engine was killed over; the names of the files that were removed.
 
         In a folder each file has attributes beside it, which are written in place: a kill leaves them empty, and then

@@ -43,20 +43,22 @@ class CannotTell(ControllerError):
 
 @dataclass(frozen=True)
 class Orphans:
-    """The objects of the account that the credentials belong to."""
+    """The objects of the account that the credentials belong to. `sure` is for how long one has to stay away."""
+
+    sure: float = UNTIL_SURE
 
     def find(self, region: str, kind: str, inputs: Mapping[str, object]) -> str | None:
         """The id of the object, None when there is none or it can simply be made again. Raises CannotTell."""
         if kind in MADE_AGAIN:
             return None
-        if kind not in _FIND:
+        if kind not in FOUND:
             raise CannotTell(
                 f"looking for an object of type {kind}: an engine died while making it, and it may be there or not",
                 "Look for it in the account; `releasectl unlock` takes your answer (--adopt URN=ID or --forget URN).",
             )
-        deadline = time.monotonic() + UNTIL_SURE
+        deadline = time.monotonic() + self.sure
         with aws.asking(f"looking for {kind} {inputs.get('name') or inputs.get('serviceName') or ''}".strip()):
-            while (found := _FIND[kind](region, inputs)) is None and time.monotonic() < deadline:
+            while (found := FOUND[kind](region, inputs)) is None and time.monotonic() < deadline:
                 time.sleep(POLL)
         return found
 
@@ -120,7 +122,7 @@ def _is_it(summary: Mapping[str, Any], inputs: Inputs) -> bool:
     return bool(summary["ServiceName"] == inputs["serviceName"] and summary["Status"] != "DELETED")
 
 
-_FIND: Mapping[str, Callable[[str, Inputs], str | None]] = {
+FOUND: Mapping[str, Callable[[str, Inputs], str | None]] = {
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": _scaling,
     "aws:apprunner/service:Service": _service,
     "aws:ecr/repository:Repository": _repository,

@@ -158,9 +158,9 @@ def test_attributes_that_a_killed_engine_left_empty_are_removed_and_nothing_else
         (folder / name).write_bytes(b"")
     (folder / "staging.json.bak.attrs").write_bytes(b"{}")
 
-    assert Locks().mend(tmp_path.as_uri(), PROJECT, "staging") == ("staging.json.attrs",)
+    assert Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging") == ("staging.json.attrs",)
     assert sorted(path.name for path in folder.iterdir()) == sorted(set(names) - {"staging.json.attrs"})
-    assert Locks().mend("s3://bucket", PROJECT, "staging") == ()
+    assert Locks().make_readable("s3://bucket", PROJECT, "staging") == ()
 
 
 def test_a_pid_that_somebody_else_has_by_now_is_no_engine() -> None:

@@ -28,6 +28,7 @@ ALL = [
     "hold-respected",
     "drift-found",
     "drift-remediated",
+    "crash-recovered",
 ]
 CLIENT = 'import boto3; print(len(boto3.client("%s").%s))'
 

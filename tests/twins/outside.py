@@ -141,15 +141,15 @@ class Locks:
     there: list[Lock] = field(default_factory=list)
     living: set[str] = field(default_factory=set)  # by where
     removed: list[Lock] = field(default_factory=list)
-    mended: list[str] = field(default_factory=list)
+    made_readable: list[str] = field(default_factory=list)
 
     def held(self, backend: str, project: str, environment: str) -> tuple[Lock, ...]:
         assert (backend, project) == ("", "release-controller")
         return tuple(lock for lock in self.there if lock.where.startswith(f"{environment}/"))
 
-    def mend(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
+    def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
         assert (backend, project) == ("", "release-controller")
-        self.mended.append(environment)
+        self.made_readable.append(environment)
         return ()
 
     def lives(self, lock: Lock) -> bool:

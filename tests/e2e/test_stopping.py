@@ -1,0 +1,139 @@
+"""Somebody else at work is left alone; a signal lets the running step end, and the next run goes on by itself."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from releasectl.edges.engine import find
+from sandbox.crash import PATIENCE, SERVICE, applied, intended, reconciling, stepped
+from tests.contract.waiting import until
+from tests.e2e.conftest import Story
+from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered
+
+# A person's own `pulumi up`, in a process that waits inside its program while the real engine holds the lock.
+PERSON = """
+import sys, time
+from pathlib import Path
+import pulumi.automation as auto
+place = Path(sys.argv[1])
+def program():
+    (place / "inside").touch()
+    while not (place / "go").exists():
+        time.sleep(0.02)
+    raise Exception("the person thought better of it")
+workspace = auto.LocalWorkspace(work_dir=sys.argv[2], program=program)
+stack = auto.Stack.select("staging", workspace)
+try:
+    stack.up()
+except Exception:
+    pass
+"""
+
+
+# ---- somebody else ----
+
+
+def test_a_persons_update_is_waited_for_and_its_lock_is_never_taken_away(story: Story, tmp_path: Path) -> None:
+    digest = bumped(story, "1.7.0")
+    with person(story, tmp_path) as go:
+        told = story.releasectl("reconcile", "staging", "--no-wait", "--json")
+        assert (told.code, told.json["error"]) == (4, "StackLocked")
+        assert f"(pid {lock(story)['pid']}) since " in told.json["message"]
+        with reconciling(story) as controller:
+            go.touch()
+            said = controller.ended()
+
+    assert said.code == 0, said.err
+    at_rest(story, digest)
+
+
+def test_a_second_controller_leaves_a_living_one_alone(story: Story) -> None:
+    digest = bumped(story, "1.8.0")
+    before = operations(story)
+    with reconciling(story) as controller:
+        controller.until(stepped("start", SERVICE))
+        rival = story.releasectl("reconcile", "staging")
+        said = controller.ended()
+
+    assert (said.code, rival.code) == (0, 4), said.err
+    assert "another controller works on deployment" in rival.out
+    at_rest(story, digest)
+    assert operations(story)[len(before) :] == ["UPDATE_SERVICE"]
+
+
+# ---- interrupted ----
+
+
+def test_the_first_signal_lets_the_running_step_end_and_the_next_run_goes_on_by_itself(story: Story) -> None:
+    digest = bumped(story, "1.9.0")
+    before = operations(story)
+    with reconciling(story) as controller:
+        controller.until(stepped("start", SERVICE))
+        controller.process.send_signal(signal.SIGTERM)
+        said = controller.ended()
+
+    assert (said.code, ended(story)[0]) == (130, "interrupted"), said.err
+    assert "stopping: the running step ends first" in said.err
+    assert not checkpoint(story).get("pending_operations")
+    recovered(story, digest)
+    assert operations(story)[len(before) :] == ["UPDATE_SERVICE"]
+    assert story.last()["attempt"] == 1
+
+
+def test_the_second_signal_stops_the_engine_at_once_and_is_recorded_all_the_same(story: Story) -> None:
+    digest = bumped(story, "1.10.0")
+    with reconciling(story) as controller:
+        controller.until(stepped("start", SERVICE))
+        controller.process.send_signal(signal.SIGINT)
+        time.sleep(0.1)  # the engine takes one signal at a time
+        controller.process.send_signal(signal.SIGINT)
+        said = controller.ended()
+
+    assert (said.code, ended(story)[0]) == (130, "interrupted"), said.err
+    assert "stopping at once" in said.err
+    recovered(story, digest)
+
+
+def test_a_signal_while_a_service_is_watched_ends_at_once_and_the_proof_is_made_by_the_next_run(story: Story) -> None:
+    digest = bumped(story, "1.11.0")
+    with reconciling(story) as controller:
+        controller.until(applied)
+        controller.until(intended(story))
+        controller.process.send_signal(signal.SIGINT)
+        said = controller.ended()
+
+    assert said.code == 130, said.err
+    recovered(story, digest)
+    assert ended(story)[0] == ""
+
+
+# ---- a hand ----
+
+
+def lock(story: Story) -> Any:
+    (path,) = (story.sandbox.folder / "state/.pulumi/locks").rglob("*.json")
+    return json.loads(path.read_text())
+
+
+@contextmanager
+def person(story: Story, place: Path) -> Iterator[Path]:
+    """A person's own `pulumi up` of staging under way; it ends when the file that this gives is there."""
+    (place / "work/stacks").mkdir(parents=True)
+    for name in ("Pulumi.yaml", "Pulumi.staging.yaml"):
+        (place / "work" / name).write_bytes((story.sandbox.clone / name).read_bytes())
+    engine = find().path.parent
+    environment = {**story.sandbox.environment, "PATH": f"{engine}{os.pathsep}{os.environ['PATH']}"}
+    process = subprocess.Popen([sys.executable, "-c", PERSON, str(place), str(place / "work")], env=environment)
+    try:
+        until((place / "inside").exists)
+        yield place / "go"
+    finally:
+        (place / "go").touch()
+        process.wait(PATIENCE)
