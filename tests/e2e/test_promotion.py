@@ -5,7 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from tests.e2e.conftest import Story
+from sandbox.remote import git
+from tests.e2e.conftest import Story, told
 
 
 def test_staging_moves_on_while_a_promotion_is_open_and_it_still_goes_through(story: Story) -> None:
@@ -22,6 +23,21 @@ def test_staging_moves_on_while_a_promotion_is_open_and_it_still_goes_through(st
     assert story.service("production")["runs"] == first
     assert story.service("staging")["runs"] == second
     assert story.service("production")["repository"] != story.service("staging")["repository"]
+
+
+def test_a_proposal_that_was_merged_and_taken_back_is_in_the_way_of_the_same_one(story: Story) -> None:
+    release = story.read("releases/production.yaml")
+    branch = story.releasectl("promote", "production", "--json").json["branch"]
+    story.merge(branch)
+    story.commit({"releases/production.yaml": release}, "Not yet")
+    before = story.everything()
+
+    said = story.releasectl("promote", "production", "--json")
+
+    told(said, "BranchLeft", 2)
+    assert f"git push origin --delete {branch}" in said.err
+    assert story.everything() == before
+    git(story.sandbox.remote, "branch", "--quiet", "-D", branch)
 
 
 def test_a_soak_longer_than_the_time_between_builds_waits_says_why_and_yields_to_an_override(story: Story) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from releasectl.edges.engine import find
 from sandbox.crash import PATIENCE, SERVICE, applied, intended, reconciling, stepped
 from tests.contract.waiting import until
-from tests.e2e.conftest import Story
+from tests.e2e.conftest import Story, told
 from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered
 
 # A person's own `pulumi up`, in a process that waits inside its program while the real engine holds the lock.
@@ -43,9 +43,9 @@ except Exception:
 def test_a_persons_update_is_waited_for_and_its_lock_is_never_taken_away(story: Story, tmp_path: Path) -> None:
     digest = bumped(story, "1.7.0")
     with person(story, tmp_path) as go:
-        told = story.releasectl("reconcile", "staging", "--no-wait", "--json")
-        assert (told.code, told.json["error"]) == (4, "StackLocked")
-        assert f"(pid {lock(story)['pid']}) since " in told.json["message"]
+        refused = story.releasectl("reconcile", "staging", "--no-wait", "--json")
+        told(refused, "StackLocked", 4)
+        assert f"(pid {lock(story)['pid']}) since " in refused.json["message"]
         with reconciling(story) as controller:
             go.touch()
             said = controller.ended()
@@ -74,12 +74,13 @@ def test_a_second_controller_leaves_a_living_one_alone(story: Story) -> None:
 def test_the_first_signal_lets_the_running_step_end_and_the_next_run_goes_on_by_itself(story: Story) -> None:
     digest = bumped(story, "1.9.0")
     before = operations(story)
-    with reconciling(story) as controller:
+    with reconciling(story, "staging", "--json") as controller:
         controller.until(stepped("start", SERVICE))
         controller.process.send_signal(signal.SIGTERM)
         said = controller.ended()
 
-    assert (said.code, ended(story)[0]) == (130, "interrupted"), said.err
+    told(said, "Interrupted", 130)
+    assert ended(story)[0] == "interrupted"
     assert "stopping: the running step ends first" in said.err
     assert not checkpoint(story).get("pending_operations")
     recovered(story, digest)
