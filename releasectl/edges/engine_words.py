@@ -87,7 +87,7 @@ def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerErr
         holder = re.search(r"created by (\S+ \(pid \d+\) at \S+)", text)
         who = holder.group(1) if holder else "somebody"
         return StackLocked(f"locking the stack: {who} updates it", "Wait for that update to end, then try again.")
-    if re.search(r"update cancell?ed", text):
+    if re.search(r"update cancell?ed|^ code: -2$", text, re.MULTILINE):  # SIGINT, in its step or before it began
         return Interrupted(
             "updating: the engine was asked to stop and ended after its running step", "Run the same command again."
         )

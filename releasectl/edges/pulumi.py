@@ -198,7 +198,7 @@ class Session:
                 nonlocal asked
                 late = time.monotonic() - begun - self.deadline
                 wanted = max(came(), 0 if late < 0 else 1 if late < GRACE else 2)
-                if wanted > asked:
+                if wanted > asked and self.engine.pid(self.folder):  # before it is there nobody would hear it
                     asked = wanted
                     self.engine.say("stopping: the running step ends first" if asked == 1 else "stopping at once")
                     self.engine.stop(self.folder)

@@ -16,8 +16,8 @@ import pytest
 
 from releasectl.edges.engine import NoEngine
 from releasectl.edges.engine_words import EngineFailed, ProgramFailed, WrongPassphrase
-from releasectl.edges.pulumi import Engine, WorkerGone
-from releasectl.errors import ControllerError, Retry
+from releasectl.edges.pulumi import Engine, TookTooLong, WorkerGone
+from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.locks import StackLocked
 from releasectl.target import release_path
 from releasectl.world import Engine as EnginePort
@@ -96,14 +96,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
-def opened(engine: EnginePort, folder: Path) -> AbstractContextManager[Session]:
+def opened(engine: EnginePort, folder: Path, deadline: float = 300.0) -> AbstractContextManager[Session]:
     return engine.open(
         folder,
         "staging",
         message="20261121T120000Z-000001",
         variables={"AWS_REGION": REGION},
         secrets_provider="",
-        deadline=300.0,
+        deadline=deadline,
     )
 
 
@@ -246,6 +246,16 @@ def test_a_locked_stack_names_who_holds_it(place: Place) -> None:
     assert type(error) is StackLocked
     assert "ann@laptop (pid 4711) at 2026-11-21T00:00:28Z" in error.message
     assert (error.retry, lock.exists()) == (Retry.BACKOFF, True)
+
+
+def test_an_update_that_has_no_time_is_stopped_however_young_its_engine_is(place: Place) -> None:
+    folder = place.folder()
+    with opened(Engine(), folder, deadline=0.0) as session, pytest.raises(TookTooLong, match="within 0 s"):
+        session.up()
+
+    with pytest.raises(Interrupted):
+        Engine().result(folder, "up")
+    assert place.locks == []
 
 
 def test_a_backend_that_is_not_there_is_told_in_the_engines_words(

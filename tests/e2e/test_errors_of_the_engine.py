@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Story, recorded, told
+from tests.e2e.conftest import Said, Story, recorded, told
 
 UNKNOWN = "urn:pulumi:staging::release-controller::aws:s3/bucket:Bucket::attic"
-RUN = {"SERVER_URL": "https://github.com", "REPOSITORY": "team/web", "RUN_ID": "19203"}
+RUN = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "team/web", "GITHUB_RUN_ID": "19203"}
 
 
 @pytest.fixture(autouse=True)
@@ -135,8 +135,18 @@ def test_an_answer_about_what_is_not_pending_is_told_with_what_is(story: Story) 
     assert f"Name one of: {UNKNOWN}" in said.err
 
 
-def test_what_an_engine_left_half_made_and_nobody_knows_to_look_for_is_asked_of_a_person(story: Story) -> None:
-    assert story.bump(story.build_new("1.0.0")).code == 0
+@pytest.fixture(scope="module")
+def pinned(story: Story) -> str:
+    """A build that main pins and nobody released."""
+    built = story.build_new("1.0.0")
+    assert story.bump(built).code == 0
+    return built.digest
+
+
+def test_what_an_engine_left_half_made_and_nobody_knows_to_look_for_is_asked_of_a_person(
+    story: Story, pinned: str
+) -> None:
+    assert pinned
     before = story.everything()
 
     with pending(story):
@@ -147,20 +157,25 @@ def test_what_an_engine_left_half_made_and_nobody_knows_to_look_for_is_asked_of_
     assert story.everything() == before
 
 
-def test_an_update_that_takes_too_long_ends_on_record(story: Story) -> None:
+@pytest.fixture(scope="module")
+def late(story: Story, pinned: str) -> Said:
+    """A run of the CI whose update has no time at all."""
+    assert pinned
     policy = story.read("pipeline.yaml")
-    story.commit({"pipeline.yaml": policy.replace(b"soak: 1s", b"soak: 1s\n    deadline: 1s")}, "Be quick")
-    ci = {f"GITHUB_{name}": value for name, value in RUN.items()}
-
-    said = story.releasectl("reconcile", "staging", "--no-wait", "--json", **ci)
-
-    assert (said.code, said.json["action"]) == (4, "back-off"), said.err
-    recorded(story.last(), "TookTooLong", "running `up`: it did not end within")
+    story.commit({"pipeline.yaml": policy.replace(b"soak: 1s", b"soak: 1s\n    deadline: 0s")}, "Be quick")
+    said = story.releasectl("reconcile", "staging", "--no-wait", "--json", **RUN)
     story.commit({"pipeline.yaml": policy}, "As before")
+    return said
 
 
-def test_a_lock_of_a_run_that_nobody_can_ask_about_is_left_alone(story: Story) -> None:
-    """After the last test: its deployment was made by a run of the CI, which another clone knows only by its URL."""
+def test_an_update_that_takes_too_long_ends_on_record(story: Story, late: Said) -> None:
+    assert (late.code, late.json["action"]) == (4, "back-off"), late.err
+    recorded(story.last(), "TookTooLong", "running `up`: it did not end within 0 s")
+
+
+def test_a_lock_of_a_run_that_nobody_can_ask_about_is_left_alone(story: Story, late: Said) -> None:
+    """What another clone began is known only by the URL of its run."""
+    assert late.code == 4
     folders = story.sandbox.clone / ".git/releasectl"
     folders.rename(folders.with_name("of-another-clone"))
 
