@@ -36,6 +36,8 @@ _DENIED = (
     "MissingAuthenticationToken",
 )
 _THROTTLED = ("Throttl", "TooManyRequests", "Rate exceeded", "RequestLimitExceeded", "SlowDown")
+# App Runner, IAM and others while they still do what was asked before, perhaps by a call whose answer was lost.
+_BUSY = ("OPERATION_IN_PROGRESS", "OperationInProgress", "ConcurrentModification", "ConflictException")
 _DOWN = (
     *("Could not connect to the endpoint", "onnection refused", "no such host", "Connection was closed"),
     *("ServiceUnavailable", "InternalServiceError", "InternalFailure", "InternalError", "i/o timeout"),
@@ -56,6 +58,12 @@ class AwsThrottled(ControllerError):
 
 class AwsUnreachable(ControllerError):
     """AWS does not answer, or answers that it is broken."""
+
+    retry = Retry.BACKOFF
+
+
+class AwsBusy(ControllerError):
+    """AWS is still at work on what was asked of it before."""
 
     retry = Retry.BACKOFF
 
@@ -93,6 +101,8 @@ def named(what: str, cause: str) -> ControllerError:
         return AwsDenied(f"{what}: {cause}", "Check the role and its permissions: aws sts get-caller-identity")
     if any(sign in cause for sign in _THROTTLED):
         return AwsThrottled(f"{what}: {cause}", "Wait a minute, then run the same command again.")
+    if any(sign in cause for sign in _BUSY):
+        return AwsBusy(f"{what}: {cause}", "Wait until it is done, then run the same command again.")
     if any(sign in cause for sign in _DOWN):
         return AwsUnreachable(f"{what}: {cause}", "Check the network and the AWS health page, then try again.")
     return AwsFailed(f"{what}: {cause}", "Read the cause above; run the same command again once it is gone.")
