@@ -5,10 +5,11 @@ verdict and broken machinery: a resource that could not become what the release 
 an account or a network that did not let us try is an exception of the edge. It never runs anything.
 """
 
+import re
 from dataclasses import dataclass
 
 from releasectl.errors import Finding
-from releasectl.plan import Plan
+from releasectl.plan import Pending, Plan
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,17 @@ class Result:
 
     plan: Plan
     problems: tuple[Problem, ...] = ()
+    failed: tuple[Pending, ...] = ()  # creates that did not succeed
+
+
+# How AWS says that what should be created has the name of what is there (IAM, ECR, App Runner, SQS, ELB, ...).
+_THERE = re.compile(r"already ?exists|AlreadyExists|ResourceInUse|Duplicate", re.IGNORECASE)
+
+
+def there_already(result: Result) -> tuple[Pending, ...]:
+    """The creates that failed because the object is there: its own answer may have been lost, and asked for again."""
+    said = {problem.urn for problem in result.problems if _THERE.search(problem.message)}
+    return tuple(one for one in result.failed if one.urn in said)
 
 
 def findings(result: Result) -> tuple[Finding, ...]:

@@ -16,6 +16,15 @@ from releasectl.errors import ControllerError
 INTERRUPTED = 130
 
 
+class HostFailed(ControllerError):
+    """This host could not read or write a file: its disk is full, or the file is not ours.
+
+    Why: The clone, its `.git/releasectl` or the folder for temporary files has no room, another owner, or
+    something else in the place of a folder.
+    Do: Make room, or give what the message names the right owner, then run the same command again.
+    """
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="release-controller")
 def cli() -> None:
@@ -38,16 +47,24 @@ def main() -> NoReturn:
     from releasectl.edges import interrupt  # noqa: PLC0415
 
     interrupt.install()
-    wants_json = "--json" in sys.argv
     # https://no-color.org: click asks only whether stdout is a terminal.
     color = False if os.environ.get("NO_COLOR") else None
     try:
         code = cli.main(standalone_mode=False, color=color)
     except ControllerError as error:
-        if wants_json:
-            print_json(error.as_json())
-        click.echo(f"{click.style('error', fg='red')}: {error.message}\n  {error.remedy}", err=True, color=color)
-        code = error.exit_code
+        code = _told(error, color=color)
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not try to flush the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        code = _told(
+            HostFailed(
+                f"working on {error.filename or 'a file'} of this host: {error.strerror or error}",
+                "Make room, or give the folder the right owner, then run the same command again.",
+            ),
+            color=color,
+        )
     except click.ClickException as error:
         error.show()
         code = 2
@@ -57,3 +74,10 @@ def main() -> NoReturn:
         # Threads may still watch a service; nobody waits for them.
         os._exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: ControllerError, *, color: bool | None) -> int:
+    if "--json" in sys.argv:
+        print_json(error.as_json())
+    click.echo(f"{click.style('error', fg='red')}: {error.message}\n  {error.remedy}", err=True, color=color)
+    return error.exit_code

@@ -83,6 +83,8 @@ def release(
     folder = world.folder / wanted.environment / identifier
     # While somebody holds the stack its state is half of a truth, and so is a preview of it (measured).
     recover.free(wanted, history, world)
+    if last is not None and last.phase is Phase.ERRORED:
+        recover.make_readable(wanted, world)
     world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
     _forget_old(folder.parent)
     prepare(wanted, world, folder)
@@ -101,12 +103,17 @@ def release(
                 return refuse(deployment, admission.refused, world, last)
             deployment = _with_baseline(deployment, last, world)
             world.records.open(deployment, last.id if last else "")
-            deployment, result = _apply(deployment, copies, session, world)
+            deployment, result = _apply(deployment, copies, session, world, history=history)
         return conclude(deployment, result, world) if result else deployment
 
 
 def _apply(
-    deployment: Deployment, copies: tuple[Copy, ...], session: Session, world: World
+    deployment: Deployment,
+    copies: tuple[Copy, ...],
+    session: Session,
+    world: World,
+    *,
+    history: tuple[Deployment, ...],
 ) -> tuple[Deployment, apply.Result | None]:
     """From the intent to the engine's result; None when our machinery broke, which is on record then."""
     outputs = read_outputs(deployment.outputs)
@@ -114,12 +121,23 @@ def _apply(
         _bring(copies, outputs, world)
         _shield(deployment, outputs, world)
         world.say(f"{deployment.environment}: applying")
-        return deployment, session.up(refresh=deployment.kind is Kind.DRIFT_FIX)
+        return deployment, _update(deployment, session, world, begun=recover.begun(deployment, history))
     except (Interrupted, KeyboardInterrupt):
         interrupted(deployment, world)
         raise
     except ControllerError as error:
         return errored(deployment, error, world), None
+
+
+def _update(deployment: Deployment, session: Session, world: World, *, begun: datetime) -> apply.Result:
+    """`pulumi up`, and once more for each create whose answer was lost."""
+    region = read_outputs(deployment.outputs).region
+    result = session.up(refresh=deployment.kind is Kind.DRIFT_FIX)
+    adopted: set[str] = set()
+    while fresh := recover.adopt(session, result, world, region=region, since=begun) - adopted:
+        adopted |= fresh
+        result = session.up()
+    return result
 
 
 def _planned(session: Session, wanted: Target, world: World) -> plan.Plan:

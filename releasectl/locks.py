@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from releasectl.errors import ControllerError, Retry
 from releasectl.record import Deployment
 
+DEBRIS = timedelta(seconds=5)
 PRECISION = timedelta(seconds=1)  # records and locks are written by clocks that need not agree better
 
 
@@ -27,6 +28,15 @@ class Lock:
     def __str__(self) -> str:
         who = f"{self.user}@{self.host} (pid {self.pid})" if self.host else f"a lock that cannot be read ({self.where})"
         return f"{who} since {self.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def is_debris(lock: Lock, now: datetime) -> bool:
+    """Is it nobody's: a file that a full disk or a kill left half-written?
+
+    An engine writes its lock in milliseconds and goes on only once that has succeeded, so one that cannot be read
+    after a while keeps everybody out and nobody in. In a bucket objects are whole; there it is a riddle for a person.
+    """
+    return not lock.host and lock.where.startswith("file:") and now - lock.at > DEBRIS
 
 
 class StackLocked(ControllerError):

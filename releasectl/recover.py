@@ -7,9 +7,12 @@ never takes a lock that may be somebody's, and never updates anything.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from releasectl import locks, target
+from releasectl.apply import Result, there_already
 from releasectl.errors import ControllerError
 from releasectl.locks import Lock
 from releasectl.plan import Pending
@@ -18,6 +21,16 @@ from releasectl.target import Target
 from releasectl.world import Session, World
 
 RECENT = 5  # deployments whose engine may have left a lock
+
+
+class CannotTell(ControllerError):
+    """An engine died while it made something, and nobody knows how to look for a thing of that type.
+
+    Why: The state says that a create had begun. Only for the types of our own program is there a way to ask AWS
+    what came of it.
+    Do: Look for the object in the account, then answer: `releasectl unlock ENVIRONMENT --adopt URN=ID` or
+    `--forget URN`.
+    """
 
 
 def work_folder(deployment: Deployment, world: World) -> Path:
@@ -64,10 +77,12 @@ def free(wanted: Target, history: tuple[Deployment, ...], world: World) -> tuple
 def _take_own(
     wanted: Target, history: tuple[Deployment, ...], world: World
 ) -> tuple[tuple[Lock, ...], tuple[Lock, ...]]:  # fmt: skip
-    held = held_locks(wanted, world)
-    ours = tuple(lock for lock in held if any(_left_by(lock, one, world) for one in history[:RECENT]))
+    held, now = held_locks(wanted, world), world.clock.now()
+    debris = [lock for lock in held if locks.is_debris(lock, now)]
+    ours = tuple(lock for lock in held if lock in debris or any(_left_by(lock, one, world) for one in history[:RECENT]))
     for lock in ours:
-        world.say(f"{wanted.environment}: taking away the lock of a dead engine: {lock}")
+        what = "a lock that was left half-written" if lock in debris else "the lock of a dead engine"
+        world.say(f"{wanted.environment}: taking away {what}: {lock}")
         world.locks.remove(lock)
     if ours:
         make_readable(wanted, world)
@@ -78,7 +93,7 @@ def make_readable(wanted: Target, world: World) -> None:
     """What an engine that was killed left half-written of the state; nothing of anybody may be at work."""
     project = target.read_project(world.desired, wanted.commit)
     for name in world.locks.make_readable(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment):
-        world.say(f"{wanted.environment}: {name} was left half-written and is removed; the state needs nothing of it")
+        world.say(f"{wanted.environment}: the state was left half-written: {name}")
 
 
 def held_locks(wanted: Target, world: World) -> tuple[Lock, ...]:
@@ -103,6 +118,33 @@ def settle(
         if found:
             made[one.urn] = found
     session.settle(made)
+
+
+def adopt(session: Session, result: Result, world: World, *, region: str, since: datetime) -> set[str]:
+    """Give the state what an update made without learning of it; their URNs.
+
+    The answer to a create was lost, the client asked again, and AWS says that it exists. What is older than `since`,
+    the begin of this release, is somebody else's and stays a verdict.
+    """
+    made = {one.urn: _made(one, region, since, world) for one in there_already(result)}
+    found = {urn: identifier for urn, identifier in made.items() if identifier}
+    if found:
+        world.say(f"adopting {', '.join(found.values())}: it was made, and the answer was lost")
+        session.settle(found)
+    return set(found)
+
+
+def _made(create: Pending, region: str, since: datetime, world: World) -> str | None:
+    try:
+        return world.orphans.find(region, create.type, create.inputs, since=since)
+    except CannotTell:  # a team's own type: what AWS said of it stays the verdict
+        return None
+
+
+def begun(deployment: Deployment, history: tuple[Deployment, ...]) -> datetime:
+    """When the first attempt at this release began; `history` is what came before, newest first."""
+    attempts = takewhile(lambda one: one.identity == deployment.identity and one.phase is Phase.ERRORED, history)
+    return min([deployment.started, *(one.started for one in attempts)])
 
 
 def _left_by(lock: Lock, deployment: Deployment, world: World) -> bool:

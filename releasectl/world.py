@@ -105,7 +105,10 @@ class Session(Protocol):
         """Change it; with `refresh` also what is not as recorded."""
 
     def settle(self, made: Mapping[str, str]) -> None:
-        """Resolve the pending operations of the state: `made` are the objects that are there, {urn: id}."""
+        """Give the state what was made, {urn: id}, of the last update's failed creates and of what is pending.
+
+        What is pending and not named is forgotten.
+        """
 
     def inventory(self) -> Plan:
         """Every resource of the cloud in the stack's state, as the deletion of it."""
@@ -158,7 +161,7 @@ class Locks(Protocol):
         """Does the process of a lock live on this host? False also for other hosts."""
 
     def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
-        """Make a stack's state readable again that an engine was killed over; what was done, in file names."""
+        """Make a stack's state readable again that was left half-written; what was done, in words."""
 
     def remove(self, lock: Lock) -> None:
         """Take exactly this lock away; nothing when it is gone already."""
@@ -174,10 +177,13 @@ class Runs(Protocol):
 class Orphans(Protocol):
     """Objects of the cloud that no state knows."""
 
-    def find(self, region: str, kind: str, inputs: Mapping[str, object]) -> str | None:
+    def find(
+        self, region: str, kind: str, inputs: Mapping[str, object], *, since: datetime | None = None
+    ) -> str | None:
         """The id of what the create of a resource made, None when there is none or it can simply be made again.
 
-        `kind` is the resource's type. Raises CannotTell for a type that nobody can look up.
+        `kind` is the resource's type; with `since` only what was made after it counts. Raises CannotTell for a type
+        that nobody can look up.
         """
 
 

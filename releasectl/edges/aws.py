@@ -36,6 +36,8 @@ _DENIED = (
     "MissingAuthenticationToken",
 )
 _THROTTLED = ("Throttl", "TooManyRequests", "Rate exceeded", "RequestLimitExceeded", "SlowDown")
+# App Runner, IAM and others while they still do what was asked before, perhaps by a call whose answer was lost.
+_BUSY = ("OPERATION_IN_PROGRESS", "OperationInProgress", "ConcurrentModification", "ConflictException")
 _DOWN = (
     *("Could not connect to the endpoint", "onnection refused", "no such host", "Connection was closed"),
     *("ServiceUnavailable", "InternalServiceError", "InternalFailure", "InternalError", "i/o timeout"),
@@ -69,6 +71,16 @@ class AwsUnreachable(ControllerError):
 
     Why: The network, a proxy (`HTTPS_PROXY`), an endpoint (`AWS_ENDPOINT_URL`) or the service itself is down.
     Do: Check the network and the AWS health page, then run the same command again.
+    """
+
+    retry = Retry.BACKOFF
+
+
+class AwsBusy(ControllerError):
+    """AWS is still at work on what was asked of it before.
+
+    Why: One object takes one operation at a time; the earlier one may have been ours, its answer lost.
+    Do: Wait until it is done, then run the same command again.
     """
 
     retry = Retry.BACKOFF
@@ -111,6 +123,8 @@ def named(what: str, cause: str) -> ControllerError:
         return AwsDenied(f"{what}: {cause}", "Check the role and its permissions: aws sts get-caller-identity")
     if any(sign in cause for sign in _THROTTLED):
         return AwsThrottled(f"{what}: {cause}", "Wait a minute, then run the same command again.")
+    if any(sign in cause for sign in _BUSY):
+        return AwsBusy(f"{what}: {cause}", "Wait until it is done, then run the same command again.")
     if any(sign in cause for sign in _DOWN):
         return AwsUnreachable(f"{what}: {cause}", "Check the network and the AWS health page, then try again.")
     return AwsFailed(f"{what}: {cause}", "Read the cause above; run the same command again once it is gone.")

@@ -12,7 +12,7 @@ from releasectl.apply import Problem, Result
 from releasectl.edges import aws
 from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.locks import StackLocked
-from releasectl.plan import from_steps
+from releasectl.plan import Pending, from_steps
 
 # An exception comes with its traceback, whose last line names it; a RunError is meant to be read whole.
 _PROGRAM_SAID = re.compile(
@@ -72,7 +72,8 @@ def read(folder: Path, word: str) -> Result | None:
             raise failure
         if not resources:
             raise EngineFailed(f"running the engine: {_short(raw['error'])}", "Read the cause above, then try again.")
-    return Result(from_steps(raw["steps"], raw["outputs"], raw["pending"]), resources)
+    failed = tuple(Pending("creating", one["type"], one["urn"], one["inputs"]) for one in raw["failed"])
+    return Result(from_steps(raw["steps"], raw["outputs"], raw["pending"]), resources, failed)
 
 
 def name(urn: str) -> str:
@@ -118,6 +119,7 @@ def _of_problems(problems: tuple[Problem, ...]) -> ControllerError | None:
 
 
 def _short(text: str) -> str:
-    """The engine's own sentence out of an Automation API error."""
-    found = re.findall(r"error: (.+)", text)
-    return (found[-1] if found else text.strip()).strip()
+    """The engine's own sentence out of an Automation API error, with the lines below it that name its causes."""
+    said = text.rpartition("error: ")[2].strip() if "error: " in text else text.strip()
+    lines = [line.strip(" \t*") for line in said.splitlines()]
+    return " ".join(line for line in lines if line)

@@ -7,6 +7,7 @@ would remove every lock of the stack, whoever holds it. A backend that is neithe
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,20 +56,30 @@ class Locks:
             return False
 
     def make_readable(self, backend: str, project: str, environment: str) -> tuple[str, ...]:
-        """Make the state readable again that an engine was killed over; the names of the files that were removed.
+        """Make the state readable again that an engine was killed over, or a disk was full; what was done.
 
         In a folder each file has attributes beside it, which are written in place: a kill leaves them empty, and then
-        the whole state is `failed to load checkpoint: EOF` (measured). They hold nothing that is needed. The state
-        itself is replaced in one rename, and an object of S3 in one call.
+        the whole state is `failed to load checkpoint: EOF` (measured). They hold nothing that is needed. A full disk
+        cuts the state itself short; `.bak` is what it was one write before, and the engine does no step whose begin it
+        could not write down, so what `.bak` lacks is at most the end of steps that it tells as pending. An object of
+        S3 is replaced in one call.
         """
         url = os.environ.get("PULUMI_BACKEND_URL") or backend
         if urlsplit(url).scheme != "file":
             return ()
         folder = _root(url) / ".pulumi/stacks" / project
-        damaged = [path for path in folder.glob(f"{environment}.json*.attrs") if not _is_json(path)]
+        damaged = [path for path in sorted(folder.glob(f"{environment}.json*.attrs")) if not _is_json(path)]
         for path in damaged:
             path.unlink(missing_ok=True)
-        return tuple(path.name for path in damaged)
+        state, before = folder / f"{environment}.json", folder / f"{environment}.json.bak"
+        done = [f"{path.name} removed" for path in damaged]
+        if state.exists() and not _is_json(state) and before.exists() and _is_json(before):
+            fresh = state.with_suffix(".mended")
+            shutil.copyfile(before, fresh)
+            fresh.replace(state)
+            state.with_name(f"{state.name}.attrs").unlink(missing_ok=True)  # of the bytes that were cut short
+            done.append(f"{state.name} is again what {before.name} has")
+        return tuple(done)
 
     def remove(self, lock: Lock) -> None:
         """Take exactly this lock away."""
@@ -95,7 +106,9 @@ def _is_json(path: Path) -> bool:
 def _in_folder(url: str, below: str) -> Iterator[Lock]:
     root = _root(url)
     try:
-        for path in (root / below).glob("*.json"):
+        for path in (root / below).glob("*"):  # the engine takes a half-written one for a lock, whatever its name
+            if path.suffix == ".attrs":
+                continue
             written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             yield _lock(path.as_uri(), path.read_bytes(), written)
     except FileNotFoundError:  # it was let go while we read

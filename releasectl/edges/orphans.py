@@ -8,10 +8,11 @@ service that App Runner itself failed to create is deleted, since nothing can be
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from releasectl.edges import aws
-from releasectl.errors import ControllerError
+from releasectl.recover import CannotTell
 
 # Their create overwrites what has the same name: PutRolePolicy, PutMetricAlarm, CreateTopic, Subscribe and the like.
 MADE_AGAIN = (
@@ -27,18 +28,17 @@ PATIENCE = 15 * 60.0  # seconds for App Runner to end what it does with a servic
 # behind what was made (AWS promises no more than eventual consistency for either).
 UNTIL_SURE = 10.0
 POLL = 1.0
+SKEW = timedelta(minutes=1)  # between AWS's clock and ours
 
 Inputs = Mapping[str, Any]
 
 
-class CannotTell(ControllerError):
-    """An engine died while it made something, and nobody knows how to look for a thing of that type.
+@dataclass(frozen=True)
+class Object:
+    """An object of the cloud and when it was made."""
 
-    Why: The state says that a create had begun. Only for the types of our own program is there a way to ask AWS
-    what came of it.
-    Do: Look for the object in the account, then answer: `releasectl unlock ENVIRONMENT --adopt URN=ID` or
-    `--forget URN`.
-    """
+    id: str
+    made: datetime
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,13 @@ class Orphans:
 
     sure: float = UNTIL_SURE
 
-    def find(self, region: str, kind: str, inputs: Mapping[str, object]) -> str | None:
-        """The id of the object, None when there is none or it can simply be made again. Raises CannotTell."""
+    def find(
+        self, region: str, kind: str, inputs: Mapping[str, object], *, since: datetime | None = None
+    ) -> str | None:
+        """The id of the object, None when there is none or it can simply be made again. Raises CannotTell.
+
+        With `since` only an object counts that was made after it: an older one of that name is somebody else's.
+        """
         if kind in MADE_AGAIN:
             return None
         if kind not in FOUND:
@@ -60,37 +65,39 @@ class Orphans:
         with aws.asking(f"looking for {kind} {inputs.get('name') or inputs.get('serviceName') or ''}".strip()):
             while (found := FOUND[kind](region, inputs)) is None and time.monotonic() < deadline:
                 time.sleep(POLL)
-        return found
+        if found is None or (since and found.made < since - SKEW):
+            return None
+        return found.id
 
 
-def _repository(region: str, inputs: Inputs) -> str | None:
+def _repository(region: str, inputs: Inputs) -> Object | None:
     client = aws.session(region).client("ecr", config=aws.CONFIG)
     try:
-        client.describe_repositories(repositoryNames=[inputs["name"]])
+        (found,) = client.describe_repositories(repositoryNames=[inputs["name"]])["repositories"]
     except client.exceptions.RepositoryNotFoundException:
         return None
-    return str(inputs["name"])
+    return Object(found["repositoryName"], found["createdAt"])
 
 
-def _role(region: str, inputs: Inputs) -> str | None:
+def _role(region: str, inputs: Inputs) -> Object | None:
     client = aws.session(region).client("iam", config=aws.CONFIG)
     try:
-        client.get_role(RoleName=inputs["name"])
+        found = client.get_role(RoleName=inputs["name"])["Role"]
     except client.exceptions.NoSuchEntityException:
         return None
-    return str(inputs["name"])
+    return Object(found["RoleName"], found["CreateDate"])
 
 
-def _scaling(region: str, inputs: Inputs) -> str | None:
+def _scaling(region: str, inputs: Inputs) -> Object | None:
     """The newest revision of the name: the one that was being made."""
     client = aws.session(region).client("apprunner", config=aws.CONFIG)
     found = client.list_auto_scaling_configurations(
         AutoScalingConfigurationName=inputs["autoScalingConfigurationName"], LatestOnly=True
     )["AutoScalingConfigurationSummaryList"]
-    return next((each["AutoScalingConfigurationArn"] for each in found), None)
+    return next((Object(each["AutoScalingConfigurationArn"], each["CreatedAt"]) for each in found), None)
 
 
-def _service(region: str, inputs: Inputs) -> str | None:
+def _service(region: str, inputs: Inputs) -> Object | None:
     """Once App Runner is done with it."""
     client = aws.session(region).client("apprunner", config=aws.CONFIG)
     deadline = time.monotonic() + PATIENCE
@@ -101,7 +108,7 @@ def _service(region: str, inputs: Inputs) -> str | None:
         if found["Status"] == "CREATE_FAILED":
             client.delete_service(ServiceArn=found["ServiceArn"])
         elif found["Status"] != "OPERATION_IN_PROGRESS":
-            return str(found["ServiceArn"])
+            return Object(found["ServiceArn"], found["CreatedAt"])
         if time.monotonic() > deadline:
             raise aws.named(f"waiting for {found['ServiceArn']}", f"it is {found['Status']} for {PATIENCE:.0f} s")
         time.sleep(POLL)
@@ -122,7 +129,7 @@ def _is_it(summary: Mapping[str, Any], inputs: Inputs) -> bool:
     return bool(summary["ServiceName"] == inputs["serviceName"] and summary["Status"] != "DELETED")
 
 
-FOUND: Mapping[str, Callable[[str, Inputs], str | None]] = {
+FOUND: Mapping[str, Callable[[str, Inputs], Object | None]] = {
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": _scaling,
     "aws:apprunner/service:Service": _service,
     "aws:ecr/repository:Repository": _repository,

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -317,4 +318,6 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _tail(folder: Path) -> str:
     lines = (folder / "worker.log").read_text(errors="replace").strip().splitlines()
+    if not shutil.disk_usage(folder).free:
+        return f"no space is left on the device of {folder}"
     return lines[-1] if lines else "it said nothing"

@@ -70,6 +70,7 @@ class LeanStack(auto.Stack):
         self.name = name
         self.workspace = workspace
         self.command = command
+        self.failed: dict[str, dict[str, Any]] = {}  # of the newest operation
 
     def outputs(self) -> dict[str, Any]:
         return {}
@@ -86,6 +87,7 @@ class Events:
         self.refreshed: list[dict[str, Any]] = []  # resources that are not as recorded
         self.outputs: dict[str, Any] = {}
         self.pending: list[dict[str, Any]] = []
+        self.failed: dict[str, dict[str, Any]] = {}  # creates, by urn, as the state would have them
         self.problems: list[dict[str, str]] = []
         self._lock = threading.Lock()
         self._sink = path.open("w", buffering=1)
@@ -100,7 +102,7 @@ class Events:
             elif event.res_outputs_event:
                 self._done(event.res_outputs_event.metadata)
             elif event.res_op_failed_event:
-                self._step("failed", event.res_op_failed_event.metadata)
+                self._failed(event.res_op_failed_event.metadata)
 
     def changes(self) -> list[dict[str, Any]]:
         """The steps that change something; a lifted protection is told as `same` by the engine and counts."""
@@ -130,6 +132,14 @@ class Events:
         # Debug messages carry secret outputs in clear: they end here.
         if diagnostic.severity == "error":
             self.problems.append({"urn": diagnostic.urn or "", "message": diagnostic.message.strip()})
+
+    def _failed(self, step: Any) -> None:
+        self._step("failed", step)
+        if getattr(step.op, "value", step.op) in ("create", "create-replacement") and step.new:
+            kept = {key: getattr(step.new, key) for key in ("urn", "type", "custom", "parent", "provider", "protect")}
+            self.failed[step.urn] = {key: value for key, value in kept.items() if value} | {
+                "inputs": masked(step.new.inputs or {})
+            }
 
     def _done(self, step: Any) -> None:
         if step.type == "pulumi:pulumi:Stack":
@@ -236,7 +246,9 @@ def run(word: str, stack: LeanStack, folder: Path, message: str, *, refresh: boo
     finally:
         events.close()
     result |= {"problems": events.problems, "steps": events.changes(), "outputs": events.outputs}
-    result |= {"pending": events.pending, "refreshed": events.refreshed}
+    stack.failed = events.failed
+    failed = [{key: one[key] for key in ("urn", "type", "inputs")} for one in events.failed.values()]
+    result |= {"pending": events.pending, "refreshed": events.refreshed, "failed": failed}
     replace(folder / f"{word}.json", json.dumps(result))
 
 
@@ -277,23 +289,24 @@ def exported(stack: LeanStack) -> dict[str, Any]:
 
 
 def settle(stack: LeanStack) -> None:
-    """Resolve what an engine that died had begun: `settle.in.json` names the objects that it made, {urn: id}.
+    """Resolve what an engine had begun and does not know the end of: `settle.in.json` names the objects, {urn: id}.
 
-    Such an object gets into the state as the resource that it is, and a refresh asks the provider for the rest of
-    it; what is not there is forgotten. Never `up` over a pending create: it makes a second object (measured).
+    It is pending since an engine died, or the last update failed to create it because it is there already. Such an
+    object gets into the state as the resource that it is, and a refresh asks the provider for the rest of it; what
+    is pending and not there is forgotten. Never `up` over a pending create: it makes a second object (measured).
     """
     made = json.loads((stack.command.folder / "settle.in.json").read_text())
     state = exported(stack)
     deployment = state["deployment"]
-    for operation in deployment.pop("pending_operations", None) or ():
-        resource = operation["resource"]
-        there = [old for old in deployment["resources"] if old["urn"] == resource["urn"]]
-        known = made.get(resource["urn"]) in (None, *(old.get("id") for old in there))
-        if operation["type"] != "creating" or known:
+    pending = deployment.pop("pending_operations", None) or ()
+    begun = stack.failed | {one["resource"]["urn"]: one["resource"] for one in pending if one["type"] == "creating"}
+    for urn, resource in begun.items():
+        there = [old for old in deployment["resources"] if old["urn"] == urn]
+        if made.get(urn) in (None, *(old.get("id") for old in there)):
             continue
         for old in there:
             old["delete"] = True  # a replacement that was cut off: the next update deletes the old one
-        deployment["resources"].append({**resource, "id": made[resource["urn"]], "outputs": {}})
+        deployment["resources"].append({**resource, "id": made[urn], "outputs": {}})
     path = stack.command.folder / "state.json"
     path.write_text(json.dumps(state))
     stack.command.run(["stack", "import", "--stack", stack.name, "--file", str(path)], stack.workspace.work_dir, {})

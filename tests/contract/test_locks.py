@@ -158,9 +158,52 @@ def test_attributes_that_a_killed_engine_left_empty_are_removed_and_nothing_else
         (folder / name).write_bytes(b"")
     (folder / "staging.json.bak.attrs").write_bytes(b"{}")
 
-    assert Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging") == ("staging.json.attrs",)
+    assert Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging") == ("staging.json.attrs removed",)
     assert sorted(path.name for path in folder.iterdir()) == sorted(set(names) - {"staging.json.attrs"})
     assert Locks().make_readable("s3://bucket", PROJECT, "staging") == ()
+
+
+def test_a_state_that_was_cut_short_is_again_what_it_was_one_write_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    folder = tmp_path / ".pulumi/stacks" / PROJECT
+    folder.mkdir(parents=True)
+    (folder / "staging.json").write_bytes(b'{"version": 3, "checkp')
+    (folder / "staging.json.attrs").write_bytes(b"{}")
+    (folder / "staging.json.bak").write_bytes(b'{"version": 3}')
+
+    (said,) = Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging")
+
+    assert said == "staging.json is again what staging.json.bak has"
+    assert (folder / "staging.json").read_bytes() == b'{"version": 3}'
+    assert Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging") == ()
+
+
+def test_a_state_whose_copy_is_damaged_too_is_left_as_it_is_for_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    folder = tmp_path / ".pulumi/stacks" / PROJECT
+    folder.mkdir(parents=True)
+    for name in ("staging.json", "staging.json.bak"):
+        (folder / name).write_bytes(b"{")
+
+    assert Locks().make_readable(tmp_path.as_uri(), PROJECT, "staging") == ()
+    assert (folder / "staging.json").read_bytes() == b"{"
+
+
+def test_what_the_engine_takes_for_a_lock_is_one_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    folder = tmp_path / f".pulumi/locks/organization/{PROJECT}/staging"
+    folder.mkdir(parents=True)
+    (folder / "1.json.0a1b.tmp").touch()
+    (folder / "1.json.attrs").touch()
+
+    (held,) = Locks().held(tmp_path.as_uri(), PROJECT, "staging")
+    assert held.where.endswith("/1.json.0a1b.tmp")
 
 
 def test_a_pid_that_somebody_else_has_by_now_is_no_engine() -> None:

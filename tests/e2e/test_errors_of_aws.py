@@ -27,6 +27,7 @@ ECR = "AmazonEC2ContainerRegistry_V20150921"
         (400, "AccessDeniedException", "AwsDenied"),
         (400, "ThrottlingException", "AwsThrottled"),
         (503, "ServiceUnavailable", "AwsUnreachable"),
+        (400, "OperationInProgressException", "AwsBusy"),
         (400, "InvalidParameterException", "AwsFailed"),
     ],
 )

@@ -157,6 +157,22 @@ def test_what_an_engine_left_half_made_and_nobody_knows_to_look_for_is_asked_of_
     assert story.everything() == before
 
 
+def test_a_host_that_cannot_write_where_it_works_is_told_with_the_place(story: Story, pinned: str) -> None:
+    assert pinned
+    place = story.sandbox.clone / ".git/releasectl/staging"
+    place.rename(place.with_name("aside"))
+    place.touch()
+    before = story.everything()
+
+    said = story.releasectl("reconcile", "staging", "--json")
+
+    told(said, "HostFailed", 3)
+    assert str(place) in said.err
+    assert story.everything() == before
+    place.unlink()
+    place.with_name("aside").rename(place)
+
+
 @pytest.fixture(scope="module")
 def late(story: Story, pinned: str) -> Said:
     """A run of the CI whose update has no time at all."""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from releasectl.edges import aws
-from releasectl.edges.orphans import FOUND, MADE_AGAIN, CannotTell, Orphans
+from releasectl.edges.orphans import FOUND, MADE_AGAIN, Orphans
+from releasectl.recover import CannotTell
 from sandbox.crash import SERVICE, applied, intended, reconciling, stepped
 from tests.e2e.conftest import Story
 from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered

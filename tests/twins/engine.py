@@ -38,6 +38,7 @@ class Engine:
     cloud: Cloud
     preview_faults: list[ControllerError | None] = field(default_factory=list)
     up_faults: list[Callable[[Path, Callable[[], Result]], None] | None] = field(default_factory=list)
+    up_says: list[Result] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     ups: list[str] = field(default_factory=list)
     before_up: Callable[[str, Path], object] | None = None  # the environment, the work folder
@@ -62,6 +63,10 @@ class Engine:
             raise error
 
         self.up_faults.append(fault)
+
+    def next_up_says(self, result: Result) -> None:
+        """The next update does nothing and comes to this."""
+        self.up_says.append(result)
 
     def controller_dies_in_next_up(self, worker: Worker) -> None:
         """Our process ends while applying: the worker still runs, is done, or ended with us."""
@@ -175,7 +180,7 @@ class Session:
         fault = self.engine.up_faults.pop(0) if self.engine.up_faults else None
         if fault:
             fault(self.folder, self._apply)
-        result = self._apply()
+        result = self.engine.up_says.pop(0) if self.engine.up_says else self._apply()
         self.engine._leave(self.folder, result)
         return result
 

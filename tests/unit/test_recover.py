@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from releasectl.edges.orphans import CannotTell
+from releasectl.apply import Problem, Result
 from releasectl.errors import Interrupted
 from releasectl.locks import Lock, StackLocked
 from releasectl.next_step import Action
-from releasectl.plan import Pending
+from releasectl.plan import Pending, Plan
 from releasectl.reconcile import Standing, reconcile
 from releasectl.record import Ended, Phase, Worker
+from releasectl.recover import CannotTell
 from tests.twins import ELSEWHERE, HERE, RUNTIME, START, Died, Down, Scene, digest, repository
 
 A, B, C = digest("A"), digest("B"), digest("C")
@@ -284,6 +285,27 @@ def test_elsewhere_a_lock_is_ours_by_its_host_and_its_time(dying: Scene, minutes
     assert dying.locks.there == ([] if taken else [lock])
 
 
+@pytest.mark.parametrize(
+    ("seconds", "where", "taken"),
+    [(60, "file:///state/1.json.tmp", True), (1, "file:///state/1.json.tmp", False), (60, "s3://bucket/1.json", False)],
+    ids=["half-written", "just being written", "a riddle in a bucket"],
+)
+def test_a_lock_that_nobody_can_read_is_taken_away_once_nobody_can_be_writing_it(
+    dying: Scene, seconds: int, where: str, taken: bool
+) -> None:
+    lock = Lock(where, "", "", 0, dying.clock.now() - timedelta(seconds=seconds))
+    dying.locks.there.append(lock)
+    dying.locks.everywhere = True
+
+    if taken:
+        assert run(dying).step.action is Action.REST
+        assert dying.locks.there == []
+    else:
+        with pytest.raises(StackLocked):
+            reconcile("staging", dying.world, wait=False)
+        assert dying.locks.there == [lock]
+
+
 # ---- what a dead engine had begun ----
 
 
@@ -309,6 +331,52 @@ def test_a_pending_create_that_made_nothing_is_forgotten_and_an_update_needs_no_
     run(dying)
 
     assert dying.engine.settled == [{}]
+    assert dying.phases() == ["live", "errored", "live"]
+
+
+EXISTS = Problem("urn:web", "EntityAlreadyExists: Role with name web already exists.")
+FAILED = Pending("creating", RUNTIME, "urn:web", {"serviceName": "staging-web"})
+
+
+def test_a_create_whose_answer_was_lost_is_adopted_within_the_same_update(dying: Scene) -> None:
+    dying.engine.next_up_says(Result(Plan(), (EXISTS,), (FAILED,)))
+    dying.orphans.there[RUNTIME] = "arn:web"
+    run(dying)
+
+    assert dying.engine.settled == [{"urn:web": "arn:web"}]
+    assert dying.phases() == ["live", "live"]
+
+
+@pytest.mark.parametrize("kind", ["somebody else's", "a strange type"])
+def test_what_was_there_before_is_somebody_elses_and_the_verdict_stands(dying: Scene, kind: str) -> None:
+    dying.engine.next_up_says(Result(Plan(), (EXISTS,), (FAILED,)))
+    if kind == "somebody else's":
+        dying.orphans.there[RUNTIME] = "arn:web"
+        dying.orphans.made = START - timedelta(days=1)
+    run(dying)
+
+    assert dying.engine.settled == []
+    assert dying.phases()[:2] == ["live", "failed"]
+
+
+def test_an_adoption_that_does_not_help_is_not_tried_for_ever(dying: Scene) -> None:
+    for _ in range(2):
+        dying.engine.next_up_says(Result(Plan(), (EXISTS,), (FAILED,)))
+    dying.orphans.there[RUNTIME] = "arn:web"
+    run(dying)
+
+    assert len(dying.engine.settled) <= 2
+    assert dying.phases()[:2] == ["live", "failed"]
+
+
+def test_what_was_made_by_an_earlier_attempt_at_the_same_release_is_adopted_too(dying: Scene) -> None:
+    dying.engine.next_up_fails_with(down())
+    dying.engine.next_up_says(Result(Plan(), (EXISTS,), (FAILED,)))
+    dying.orphans.there[RUNTIME] = "arn:web"
+    dying.orphans.made = dying.clock.now() + timedelta(seconds=2)
+    run(dying)
+
+    assert dying.engine.settled == [{"urn:web": "arn:web"}]
     assert dying.phases() == ["live", "errored", "live"]
 
 
