@@ -56,7 +56,7 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
             # Asked again, and still only what the gates let through.
             asked = admitted(standing.situation, "a person asked to try again")
             standing = replace(standing, step=asked, exit_code=_exit_code(asked, standing.deployment))
-        retry, step = False, standing.step
+        step = standing.step
         world.say(f"{environment}: {step.action}: {step.reason}")
         if step.action in RESTING or (step.action is Action.BACK_OFF and not wait):
             # A release that was taken back leaves a resting environment, and was a no all the same.
@@ -78,6 +78,7 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
                 raise
             world.say(f"{environment}: {error.message}; looking again")
             continue
+        retry = False  # one step was done as asked; waiting for somebody else is none
         said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
 
 

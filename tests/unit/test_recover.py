@@ -251,6 +251,17 @@ def test_a_lock_that_goes_away_lets_the_release_go_on(live: Scene) -> None:
     assert live.phases() == ["live", "live"]
 
 
+def test_trying_again_is_not_forgotten_while_a_lock_is_waited_for(live: Scene) -> None:
+    live.pin(B)
+    for _ in range(3):
+        live.engine.next_up_fails_with(down())
+    assert run(live).step.action is Action.STALL
+    live.locks.there.append(Lock("staging/bob", "bob", "laptop", 777, live.clock.now()))
+    live.clock.when_slept = live.locks.there.clear
+
+    assert reconcile("staging", live.world, retry=True).step.action is Action.REST
+
+
 def test_a_lock_of_a_process_that_lives_is_not_ours_whatever_its_number(dying: Scene) -> None:
     dying.pin(B)
     dying.all_die_in_next_up()
