@@ -83,8 +83,7 @@ def release(
     folder = world.folder / wanted.environment / identifier
     # While somebody holds the stack its state is half of a truth, and so is a preview of it (measured).
     recover.free(wanted, history, world)
-    if last is not None and last.phase is Phase.ERRORED:
-        recover.make_readable(wanted, world)
+    recover.make_readable(wanted, world)
     world.say(f"{wanted.environment}: preparing the program at {wanted.release.program[:12]}")
     _forget_old(folder.parent)
     prepare(wanted, world, folder)

@@ -84,13 +84,14 @@ def _take_own(
         what = "a lock that was left half-written" if lock in debris else "the lock of a dead engine"
         world.say(f"{wanted.environment}: taking away {what}: {lock}")
         world.locks.remove(lock)
-    if ours:
-        make_readable(wanted, world)
     return ours, tuple(lock for lock in held if lock not in ours)
 
 
 def make_readable(wanted: Target, world: World) -> None:
-    """What an engine that was killed left half-written of the state; nothing of anybody may be at work."""
+    """What a killed engine or a full disk left half-written of the state; nothing of anybody may be at work.
+
+    Also after an update that went well: the engine does not notice that its last write was cut short (measured).
+    """
     project = target.read_project(world.desired, wanted.commit)
     for name in world.locks.make_readable(wanted.variables["PULUMI_BACKEND_URL"], project, wanted.environment):
         world.say(f"{wanted.environment}: the state was left half-written: {name}")
