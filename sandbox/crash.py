@@ -71,11 +71,14 @@ class Controller:
 
 
 @contextmanager
-def reconciling(hand: Hand, environment: str = "staging", *more: str, **variables: str) -> Iterator[Controller]:
-    """A controller that reconciles; whatever it started has ended when the test goes on."""
+def reconciling(
+    hand: Hand, environment: str = "staging", *more: str, host: str = "", **variables: str
+) -> Iterator[Controller]:
+    """A controller that reconciles, as on `host` if that is named; it has ended when the caller goes on."""
     begun = frozenset(work_folders(hand, environment))
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("releasectl")), "reconcile", environment, *more],
+        [*(on_host(host) if host else ()), str(Path(sys.executable).with_name("releasectl")), "reconcile",
+         environment, *more],
         cwd=hand.sandbox.clone, env={**hand.sandbox.environment, "GIT_CONFIG_GLOBAL": os.devnull, **variables},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -86,6 +89,12 @@ def reconciling(hand: Hand, environment: str = "staging", *more: str, **variable
         if process.poll() is None:
             controller.kill("controller")
         process.communicate()
+
+
+def on_host(name: str) -> tuple[str, ...]:
+    """What runs a command as if this host had another name: in a namespace of its own, without any privilege."""
+    script = f'hostname {name} && exec "$@"'
+    return ("unshare", "--user", "--map-root-user", "--uts", "sh", "-c", script, "sh")
 
 
 def work_folders(hand: Hand, environment: str) -> list[Path]:

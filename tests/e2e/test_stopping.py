@@ -5,14 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from releasectl.edges.engine import find
-from sandbox.crash import PATIENCE, SERVICE, applied, intended, reconciling, stepped
+from sandbox.crash import PATIENCE, SERVICE, applied, intended, on_host, reconciling, stepped
 from tests.contract.waiting import until
 from tests.e2e.conftest import Story, told
 from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered
@@ -66,6 +72,75 @@ def test_a_second_controller_leaves_a_living_one_alone(story: Story) -> None:
     assert "another controller works on deployment" in rival.out
     at_rest(story, digest)
     assert operations(story)[len(before) :] == ["UPDATE_SERVICE"]
+
+
+# ---- another host ----
+
+RUN = {
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "team/shop",
+    "GITHUB_RUN_ID": "7",
+    "GITHUB_RUN_ATTEMPT": "1",
+}
+
+
+@dataclass
+class Actions:
+    """GitHub's answer to how a run stands."""
+
+    status: str = "in_progress"
+    asked: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        actions = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                actions.asked.append(self.path)
+                said = {"status": actions.status, "updated_at": datetime.now(UTC).isoformat()}
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(said).encode())
+
+            def log_message(self, *_: object) -> None:
+                """Nobody needs it."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+@pytest.mark.skipif(
+    subprocess.run([*on_host("ci-1"), "true"], capture_output=True, check=False).returncode != 0,
+    reason="this kernel gives nobody a namespace with another host name",
+)
+def test_a_run_that_died_on_another_host_is_taken_over_once_github_says_that_it_ended(story: Story) -> None:
+    digest = bumped(story, "1.8.5")
+    before = operations(story)
+    with reconciling(story, host="ci-1", **RUN) as controller:
+        controller.until(stepped("start", SERVICE))
+        controller.kill("controller", "worker", "engine")
+    assert lock(story)["hostname"] == "ci-1"
+    actions = Actions()
+    with actions.serving() as url:
+        asking = {**RUN, "GITHUB_RUN_ID": "8", "GITHUB_API_URL": url, "GITHUB_TOKEN": "token"}
+        alone = story.releasectl("reconcile", "staging", **RUN)
+        waiting = story.releasectl("reconcile", "staging", **asking)
+        actions.status = "completed"
+        said = story.releasectl("reconcile", "staging", **asking)
+
+    assert (alone.code, waiting.code, said.code) == (4, 4, 0), said.err
+    assert "releasectl unlock staging" in alone.out, "without a token nobody can tell"
+    assert "another controller works on deployment" in waiting.out
+    assert "taking away the lock of a dead engine: root@ci-1" in said.err
+    assert actions.asked[0] == "/repos/team/shop/actions/runs/7/attempts/1"
+    at_rest(story, digest)
+    assert operations(story)[len(before) :] in (["UPDATE_SERVICE"], ["UPDATE_SERVICE"] * 2)
 
 
 # ---- interrupted ----
