@@ -88,6 +88,8 @@ def reconcile_all(world: World, *, wait: bool = True) -> Iterator[tuple[str, Sta
     for each in pipeline.environments:
         try:
             yield each.name, reconcile(each.name, world, wait=wait)
+        except Interrupted:  # it was meant for all
+            raise
         except ControllerError as error:
             yield each.name, error
 

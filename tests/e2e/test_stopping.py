@@ -115,10 +115,13 @@ class Actions:
             server.server_close()
 
 
-@pytest.mark.skipif(
+other_host = pytest.mark.skipif(
     subprocess.run([*on_host("ci-1"), "true"], capture_output=True, check=False).returncode != 0,
     reason="this kernel gives nobody a namespace with another host name",
 )
+
+
+@other_host
 def test_a_run_that_died_on_another_host_is_taken_over_once_github_says_that_it_ended(story: Story) -> None:
     digest = bumped(story, "1.8.5")
     before = operations(story)
@@ -141,6 +144,28 @@ def test_a_run_that_died_on_another_host_is_taken_over_once_github_says_that_it_
     assert actions.asked[0] == "/repos/team/shop/actions/runs/7/attempts/1"
     at_rest(story, digest)
     assert operations(story)[len(before) :] in (["UPDATE_SERVICE"], ["UPDATE_SERVICE"] * 2)
+
+
+@other_host
+def test_where_nobody_can_tell_a_person_says_that_it_is_dead_and_that_is_on_record(story: Story) -> None:
+    digest = bumped(story, "1.8.7")
+    with reconciling(story, host="laptop-of-ann") as controller:
+        controller.until(stepped("start", SERVICE))
+        controller.kill("controller", "worker", "engine")
+    before = lock(story)
+
+    waiting = story.releasectl("reconcile", "staging")
+    asked = story.releasectl("unlock", "staging")
+    assert (waiting.code, asked.code) == (4, 2)
+    assert f"root@laptop-of-ann (pid {before['pid']}) since " in asked.out
+    assert "applying by pid" in asked.out
+    assert lock(story) == before, "nothing is taken away unasked"
+
+    told = story.releasectl("unlock", "staging", "--yes")
+    assert told.code == 0, told.err
+    assert "as a person says" in story.last()["phases"][-1]["message"]
+    recovered(story, digest)
+    assert story.releasectl("unlock", "staging").out == "staging: nobody holds it\n"
 
 
 # ---- interrupted ----

@@ -12,7 +12,7 @@ from releasectl.errors import Interrupted
 from releasectl.locks import Lock, StackLocked
 from releasectl.next_step import Action
 from releasectl.plan import Pending, Plan
-from releasectl.reconcile import Standing, reconcile
+from releasectl.reconcile import Standing, reconcile, reconcile_all
 from releasectl.record import Ended, Phase, Worker
 from releasectl.recover import CannotTell
 from tests.twins import ELSEWHERE, HERE, RUNTIME, START, Died, Down, Scene, digest, repository
@@ -199,6 +199,16 @@ def test_a_newer_release_waits_until_the_running_one_is_finished(dying: Scene) -
     assert [deployment.services["web"].digest for deployment in dying.history()] == [A, B, C]
     assert dying.phases() == ["live", "live", "live"]
     assert [pinned for _, pinned in dying.cloud.updates] == [A, B, C]
+
+
+def test_a_signal_is_meant_for_every_environment_of_a_pass(live: Scene) -> None:
+    live.pin(B)
+    live.pin(A, environment="production")
+    live.engine.next_up_fails_with(Interrupted("updating: a signal", "Run it again."))
+
+    with pytest.raises(Interrupted):
+        list(reconcile_all(live.world))
+    assert live.phases("production") == []
 
 
 # ---- the stack is locked ----
