@@ -39,7 +39,7 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(RUN)/releasectl check
 
 test: setup ## Everything that is tested, in a few minutes
-	@$(RUN)/pytest --numprocesses 2 --dist loadfile
+	@$(RUN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length, some faults
 	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties

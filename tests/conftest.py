@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 GUARDED = {"unit", "properties"}
-FIRST = ("tests/e2e", "tests/docs", "tests/sandbox/test_place", "tests/contract")
+FIRST = (
+    *("tests/e2e/test_drift", "tests/e2e/test_recovery", "tests/e2e/test_stopping", "tests/e2e/test_errors"),
+    *("tests/e2e", "tests/chaos", "tests/docs", "tests/sandbox/test_place", "tests/contract", "tests/properties"),
+)
 _watch = {"on": False}
 
 
