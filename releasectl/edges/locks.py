@@ -5,6 +5,7 @@ Comes in: the backend's URL, project and stack. Goes out: locks. The layout is t
 would remove every lock of the stack, whoever holds it. A backend that is neither a folder nor S3 shows no locks.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -109,10 +110,9 @@ def _in_folder(url: str, below: str) -> Iterator[Lock]:
         for path in (root / below).glob("*"):  # the engine takes a half-written one for a lock, whatever its name
             if path.suffix == ".attrs":
                 continue
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            yield _lock(path.as_uri(), path.read_bytes(), written)
-    except FileNotFoundError:  # it was let go while we read
-        return
+            with contextlib.suppress(FileNotFoundError):  # it was let go while we read; the next may still be held
+                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                yield _lock(path.as_uri(), path.read_bytes(), written)
     except OSError as error:
         raise CannotReadLocks(
             f"reading the locks in {root / below}: {error}", "Check that you may read the state's folder."

@@ -2,7 +2,8 @@
 
 Comes in: a resource's type and the inputs that the state remembers. Goes out: the id by which a state can have it
 again. A create that is a put by its own name is simply made again and needs no look. It changes one thing only: a
-service that App Runner itself failed to create is deleted, since nothing can be made of it (aws/apprunner-roadmap).
+service that App Runner itself failed to create for us is deleted, since nothing can be made of it
+(aws/apprunner-roadmap). What is older than the release that asks is somebody else's and never touched.
 """
 
 import time
@@ -39,6 +40,7 @@ class Object:
 
     id: str
     made: datetime
+    failed: bool = False  # AWS could not make it, and nothing can be made of it
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,11 @@ class Orphans:
         with aws.asking(f"looking for {kind} {inputs.get('name') or inputs.get('serviceName') or ''}".strip()):
             while (found := FOUND[kind](region, inputs)) is None and time.monotonic() < deadline:
                 time.sleep(POLL)
-        if found is None or (since and found.made < since - SKEW):
-            return None
+            if found is None or (since and found.made < since - SKEW):
+                return None
+            if found.failed:
+                _delete(region, kind, found, inputs)
+                return None
         return found.id
 
 
@@ -98,19 +103,25 @@ def _scaling(region: str, inputs: Inputs) -> Object | None:
 
 
 def _service(region: str, inputs: Inputs) -> Object | None:
-    """Once App Runner is done with it."""
+    """Once App Runner has made it, or failed to."""
     client = aws.session(region).client("apprunner", config=aws.CONFIG)
     deadline = time.monotonic() + PATIENCE
     while True:
         found = next((each for each in _services(client) if _is_it(each, inputs)), None)
         if found is None:
             return None
-        if found["Status"] == "CREATE_FAILED":
-            client.delete_service(ServiceArn=found["ServiceArn"])
-        elif found["Status"] != "OPERATION_IN_PROGRESS":
-            return Object(found["ServiceArn"], found["CreatedAt"])
+        if found["Status"] != "OPERATION_IN_PROGRESS":
+            return Object(found["ServiceArn"], found["CreatedAt"], failed=found["Status"] == "CREATE_FAILED")
         if time.monotonic() > deadline:
             raise aws.named(f"waiting for {found['ServiceArn']}", f"it is {found['Status']} for {PATIENCE:.0f} s")
+        time.sleep(POLL)
+
+
+def _delete(region: str, kind: str, failed: Object, inputs: Inputs) -> None:
+    """Only a service can be there and have failed. Its name is free once it is gone."""
+    client = aws.session(region).client("apprunner", config=aws.CONFIG)
+    client.delete_service(ServiceArn=failed.id)
+    while FOUND[kind](region, inputs):
         time.sleep(POLL)
 
 

@@ -214,7 +214,8 @@ class Session:
                 raise self._too_long(word, self.deadline) from error
 
     def _operate(self, word: str, *how: str, watch: Callable[[], None] | None = None) -> Result:
-        (self.folder / f"{word}.json").unlink(missing_ok=True)  # of an earlier time
+        for left in (f"{word}.json", f"{word}.pid"):  # of an earlier time in this session
+            (self.folder / left).unlink(missing_ok=True)
         self._send(" ".join((word, *how)))
         begun = time.monotonic()
         # A preview does nothing that would be worth a line; the plan says it all.

@@ -229,6 +229,21 @@ def test_a_folder_that_may_not_be_read_is_told_and_is_no_free_stack(
         Locks().held(tmp_path.as_uri(), PROJECT, "staging")
 
 
+def test_a_lock_that_is_let_go_while_they_are_read_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
+    for name in "abcdefgh":
+        put(tmp_path.as_uri(), name, json.dumps(SAID).encode())
+    folder = tmp_path / f".pulumi/locks/organization/{PROJECT}/staging"
+    for name in "abcdefg":  # listed, and gone by the time it is opened
+        (folder / f"{name}.json").unlink()
+        (folder / f"{name}.json").symlink_to(tmp_path / "let-go")
+
+    (held,) = Locks().held(tmp_path.as_uri(), PROJECT, "staging")
+    assert held.where.endswith("/h.json")
+
+
 def test_a_backend_of_another_kind_shows_no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
 

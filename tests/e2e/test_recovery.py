@@ -1,6 +1,7 @@
 """Whatever was killed at whatever moment, the next reconcile brings the environment to rest with what main pins."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,11 @@ from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, re
 def test_killed_inside_a_slow_create_the_object_is_adopted_and_never_made_twice(story: Story) -> None:
     built = story.build_new("1.0.0")
     assert story.bump(built, "--version", "1.0.0").code == 0
+    client = story.client("apprunner")
     with reconciling(story) as controller:
         controller.until(stepped("start", SERVICE))
+        # The engine tells a step before it asks for it: killed sooner, there would be nothing to adopt.
+        controller.until(lambda _: bool(client.list_services()["ServiceSummaryList"]))
         controller.kill("controller", "worker", "engine")
     assert [one["type"] for one in checkpoint(story)["pending_operations"]] == ["creating"]
 
@@ -165,6 +169,13 @@ def test_a_service_that_app_runner_failed_to_create_is_deleted_and_not_adopted(s
     source["ImageRepository"]["ImageIdentifier"] = f"{story.repository}@{bad}"
     client.create_service(ServiceName="broken", SourceConfiguration=source)
 
-    assert orphans.find("eu-west-1", "aws:apprunner/service:Service", {"serviceName": "broken"}) is None
-    services = client.list_services()["ServiceSummaryList"]
-    assert [one["ServiceName"] for one in services if one["Status"] != "DELETED"].count("broken") == 0
+    def find(**since: datetime) -> str | None:
+        return orphans.find("eu-west-1", "aws:apprunner/service:Service", {"serviceName": "broken"}, **since)
+
+    def there() -> list[str]:
+        services = client.list_services()["ServiceSummaryList"]
+        return [one["Status"] for one in services if one["ServiceName"] == "broken" and one["Status"] != "DELETED"]
+
+    later = datetime.now(UTC) + timedelta(hours=1)
+    assert (find(since=later), there()) == (None, ["CREATE_FAILED"]), "what is older is somebody else's"
+    assert (find(), there()) == (None, [])
