@@ -64,3 +64,18 @@ def cluster_name(environment: str) -> str:
 def tags(environment: str) -> dict[str, str]:
     """For cost and search, on what all services of an environment share."""
     return {"managed-by": PROJECT, "environment": environment}
+
+
+def alerts_key_alias(environment: str) -> str:
+    """By which the key of the alert topic is found: `alias/release-controller-staging-alerts`."""
+    return f"alias/{PROJECT}-{environment}-alerts"
+
+
+def slack_name(environment: str) -> str:
+    """What the Slack configuration, its role and its guardrail are called: `release-controller-staging-slack`."""
+    return f"{PROJECT}-{environment}-slack"
+
+
+def dashboard_name(environment: str) -> str:
+    """What the dashboard is called: `release-controller-staging`."""
+    return f"{PROJECT}-{environment}"
