@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize("strict", [False, True], ids=["gaps are skipped",
 
 
 def about(recording: Recording) -> set[str]:
-    keys = recording.keys()
+    keys = recording.declared()
     return {name.removeprefix("web-") for kind, name in keys if kind == "MetricAlarm"}
 
 

@@ -100,6 +100,7 @@ def test_a_wrong_way_to_tell_people_is_one_finding_with_place_and_remedy(
         pytest.param(f"[{{secure: '{CIPHERTEXT}'}}, 'https://x0x']", "https[1]'", "", id="beside a secret"),
         pytest.param("[https://x0x, https://x0x, https://x0x]", "https[0]'", "the same for [1], [2]", id="three"),
         pytest.param("[{secure: https://x0x}]", "https[0]'", "", id="called secure"),
+        pytest.param("[{secure: 'http://localhost:8080/x0x'}]", "https[0]'", "", id="of this machine, called secure"),
     ],
 )
 def test_an_address_in_clear_is_refused_with_the_command_that_encrypts_it_and_never_repeated(

@@ -132,7 +132,7 @@ def test_the_topic_has_a_key_of_its_own_that_rotates_and_is_ready_before_it() ->
 def test_without_encryption_there_is_no_key_at_all_and_never_that_of_aws() -> None:
     recording = told(Alerts(encrypt=False))
 
-    assert recording.keys() == {("Environment", "staging"), ("Topic", "alerts"), ("TopicPolicy", "alerts")}
+    assert recording.declared() == {("Environment", "staging"), ("Topic", "alerts"), ("TopicPolicy", "alerts")}
     assert "kmsMasterKeyId" not in recording.one("Topic", "alerts").inputs
 
 
@@ -181,7 +181,7 @@ def test_amazon_q_takes_its_role_for_this_account_alone() -> None:
 
 
 def test_without_slack_nothing_of_it_is_there() -> None:
-    keys = told(Alerts()).keys()
+    keys = told(Alerts()).declared()
 
     assert not {name for _, name in keys if "slack" in name}
 
