@@ -26,7 +26,7 @@ _READS = ("Describe", "List")
 
 
 class Api:
-    """An ASGI application. `metrics` takes data that was accepted; `changed` is called before it is told that alarms changed."""
+    """An ASGI application. `metrics` takes accepted data; `changed` is called before a change is answered."""
 
     def __init__(
         self, control: Control, beyond: httpx.AsyncClient, metrics: Metrics, changed: Callable[[], None]
