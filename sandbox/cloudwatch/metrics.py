@@ -156,9 +156,10 @@ def _ranked(ordered: list[tuple[float, float]], rank: int) -> float:
 def _samples(datum: Mapping[str, Any], now: float) -> Iterator[Sample]:
     time, unit = datum.get("Timestamp", now), datum.get("Unit", "None")
     if (known := datum.get("StatisticValues")) is not None:
-        yield Sample(time, known["SampleCount"], known["Sum"], known["Minimum"], known["Maximum"], unit)
+        count, total, low, high = (float(known[name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum"))
+        yield Sample(time, count, total, low, high, unit)
         return
     values = datum.get("Values") or [datum.get("Value", 0.0)]
     counts = datum.get("Counts") or [1.0] * len(values)
-    for value, count in zip(values, counts, strict=True):
+    for value, count in zip(map(float, values), map(float, counts), strict=True):
         yield Sample(time, count, value * count, value, value, unit)
