@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -68,7 +69,9 @@ class Telemetry:
             aws_secret_access_key="test",  # noqa: S106 - the sandbox's
         )
         self._logs = session.client("logs", endpoint_url=endpoint)
-        self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
+        # By way of what evaluates alarms, where there is one: it has to see the data.
+        metrics = os.environ.get("AWS_ENDPOINT_URL_CLOUDWATCH", endpoint)
+        self._cloudwatch = session.client("cloudwatch", endpoint_url=metrics)
         self._lines: list[_Line] = []
         self._tails: dict[str, _Tail] = {}
         self._doors: dict[tuple[str, str], FrontDoor] = {}
