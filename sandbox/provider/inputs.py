@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from sandbox.provider.resource import Failed, Place, ResourceType
@@ -28,8 +29,9 @@ class Configuration:
 def findings(kind: ResourceType, news: Properties) -> Iterator[tuple[str, str]]:
     """Path and reason of everything that is wrong with the program's inputs."""
     yield from problems(inputs_of(kind.token), news)
-    for name in sorted(kind.unsupported & plain(news).keys()):
-        yield name, "the sandbox does not have this property; real pulumi-aws does"
+    for name in sorted(plain(news)):
+        if any(fnmatchcase(name, pattern) for pattern in kind.unsupported):
+            yield name, "the sandbox does not have this property; real pulumi-aws does"
 
 
 def complete(

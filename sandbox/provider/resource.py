@@ -62,7 +62,7 @@ class ResourceType:
     `computed`: dotted paths of inputs that AWS fills in when they are not given; any element of a list is `[*]`.
     `kept`: inputs that no API tells, so they stay as they were. `spellings`: dotted path -> a function under which
     two spellings of the same thing become equal. `ordered`: lists whose order means something. `renewed`: outputs
-    that every update changes. `unsupported`: inputs that pulumi-aws has and the sandbox has not.
+    that every update changes. `unsupported`: inputs that pulumi-aws has and the sandbox has not; `*` is any end.
     """
 
     token: str
