@@ -100,16 +100,14 @@ def _reason(state: str, rule: Rule, shown: Sequence[Point], real: int) -> str:
     treated = f"{_count(missing, 'missing datapoint')} {_were(missing)} treated as [{_TREATED[rule.missing]}]"
     if not real:
         return f"Threshold Crossed: no datapoints were received for {_count(rule.periods, 'period')} and {treated}."
-    told = f"no datapoints were {_crossing(state, rule)}"
+    told = [treated] if missing else []
     if shown:
         values = ", ".join(_shown(point) for point in reversed(shown[-_SHOWN:]))
         out_of = f"{len(shown)} out of the last {rule.periods} datapoints [{values}]"
-        told = f"{out_of} {_were(len(shown))} {_crossing(state, rule)}"
-    if missing:
-        told += f" and {treated}"
+        told.insert(0, f"{out_of} {_were(len(shown))} {_crossing(state, rule)}")
     least = rule.datapoints if state == ALARM else rule.periods - rule.datapoints + 1
     way = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
-    return f"Threshold Crossed: {told} (minimum {_count(least, 'datapoint')} for {way} transition)."
+    return f"Threshold Crossed: {' and '.join(told)} (minimum {_count(least, 'datapoint')} for {way} transition)."
 
 
 def _crossing(state: str, rule: Rule) -> str:

@@ -132,9 +132,17 @@ def test_a_threshold_is_compared_as_it_says(comparison: str, value: float, breac
         pytest.param(
             [None, None, 0],
             "breaching",
-            "Threshold Crossed: no datapoints were greater than the threshold (1.0) and 2 missing datapoints were "
-            "treated as [Breaching] (minimum 2 datapoints for OK -> ALARM transition).",
+            "Threshold Crossed: 2 missing datapoints were treated as [Breaching] (minimum 2 datapoints for OK -> ALARM "
+            "transition).",
             id="missing ones alone",
+        ),
+        pytest.param(
+            [None, 9, 9],
+            "breaching",
+            "Threshold Crossed: 2 out of the last 3 datapoints [9.0 (01/01/70 00:02:00), 9.0 (01/01/70 00:01:00)] were "
+            "greater than the threshold (1.0) and 1 missing datapoint was treated as [Breaching] (minimum 2 datapoints "
+            "for OK -> ALARM transition).",
+            id="both",
         ),
         pytest.param([None, None, None], "missing", "Insufficient Data: 3 datapoints were unknown.", id="unknown"),
     ],
