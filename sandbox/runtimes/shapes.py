@@ -1,6 +1,6 @@
-"""Requests checked against botocore's own model of App Runner.
+"""Requests checked against botocore's own model of the service.
 
-Comes in: an operation's name and the request as parsed JSON. Goes out: everything that the model finds wrong
+Comes in: a service, an operation's name and the request as parsed JSON. Goes out: everything that the model finds wrong
 with it, as sentences in AWS's own wording. botocore checks neither patterns nor enums nor maxima on the
 client's side, so the service has to. Members that the model does not know are passed over, as on AWS.
 """
@@ -20,20 +20,22 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
     "long": int,
+    "float": (int, float),
+    "double": (int, float),
     "boolean": bool,
     "timestamp": (int, float),
 }
 
 
 @lru_cache
-def model() -> ServiceModel:
-    """botocore's model of App Runner, API version 2020-05-15."""
-    return botocore.session.get_session().get_service_model("apprunner")
+def model(service: str) -> ServiceModel:
+    """botocore's newest model of `service`, under botocore's own name for it."""
+    return botocore.session.get_session().get_service_model(service)
 
 
-def problems(operation: str, request: object) -> list[str]:
+def problems(service: str, operation: str, request: object) -> list[str]:
     """What is wrong with `request`; empty when nothing is. Values of sensitive members are not repeated."""
-    shape = model().operation_model(operation).input_shape
+    shape = model(service).operation_model(operation).input_shape
     return [] if shape is None else list(_check(shape, request, "request"))
 
 

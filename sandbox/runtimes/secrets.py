@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.app_runner.command import CannotRun
+from sandbox.runtimes.command import CannotRun
 
 
 class Secrets:

@@ -17,7 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.app_runner.command import CannotRun, Command
+from sandbox.runtimes.command import CannotRun, Command
 
 _ENTER = Path(__file__).with_name("enter.py")
 _ROOTLESS = ("unshare", "--user", "--map-root-user", "--")

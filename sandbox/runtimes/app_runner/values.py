@@ -4,10 +4,15 @@ Comes in: checked requests. Goes out: frozen values, their JSON for the wire (ep
 right form) and for the state file. Nothing here acts.
 """
 
+import shlex
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from sandbox.runtimes.health import Check
+from sandbox.runtimes.refusal import Refusal
+from sandbox.runtimes.workload import Workload
 
 Status = Literal["CREATE_FAILED", "RUNNING", "DELETED", "DELETE_FAILED", "PAUSED", "OPERATION_IN_PROGRESS"]
 IN_PROGRESS: Status = "OPERATION_IN_PROGRESS"
@@ -29,15 +34,6 @@ NETWORK_DEFAULTS = {
 SCALING_DEFAULTS = {"MaxConcurrency": 100, "MinSize": 1, "MaxSize": 25}
 # The pairs that AWS accepts, in CPU units and MB.
 _SIZES = {256: (512, 1024), 512: (1024,), 1024: (2048, 3072, 4096), 2048: (4096, 6144), 4096: (8192, 10240, 12288)}
-
-
-class Refusal(Exception):
-    """An answer of the API that is an error: `code` as the model names it, and AWS's wording."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 def invalid_request(message: str) -> Refusal:
@@ -65,8 +61,28 @@ class Configuration:
         return settings
 
     @property
-    def port(self) -> int:
-        return int(self.image_settings.get("Port", "8080"))
+    def workload(self) -> Workload:
+        """What is to run. A StartCommand takes the place of entrypoint and command; it is split, no shell starts."""
+        start = tuple(shlex.split(str(self.image_settings.get("StartCommand", ""))))
+        return Workload(
+            image=self.image,
+            port=int(self.image_settings.get("Port", "8080")),
+            variables=self.image_settings.get("RuntimeEnvironmentVariables", {}),
+            secrets=self.image_settings.get("RuntimeEnvironmentSecrets", {}),
+            entrypoint=start or None,
+        )
+
+    @property
+    def check(self) -> Check:
+        """The health check, in AWS's seconds."""
+        return Check(
+            protocol=self.health["Protocol"],
+            path=self.health["Path"],
+            interval=self.health["Interval"],
+            timeout=self.health["Timeout"],
+            healthy=self.health["HealthyThreshold"],
+            unhealthy=self.health["UnhealthyThreshold"],
+        )
 
 
 @dataclass(frozen=True)
@@ -217,11 +233,6 @@ def _check_size(instance: Mapping[str, Any]) -> None:
     megabytes = int(float(memory.removesuffix(" GB")) * 1024) if memory.endswith("GB") else int(memory)
     if megabytes not in _SIZES[units]:
         raise invalid_request(f"Instance configuration is invalid: {cpu} CPU and {memory} memory do not go together.")
-
-
-def new_id() -> str:
-    """32 hexadecimal characters, as in a ServiceId."""
-    return uuid.uuid4().hex
 
 
 def new_operation_id() -> str:

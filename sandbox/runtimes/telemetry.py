@@ -1,6 +1,6 @@
-"""Logs and metrics of the services, sent to CloudWatch as App Runner sends them.
+"""Logs and metrics of the services, sent to CloudWatch as AWS's runtimes send them.
 
-Comes in: lifecycle messages, the log files of instances, the tallies of front doors. Goes out: log events and metric
+Comes in: lines of the runtimes' own, the log files of copies, sources of metrics. Goes out: log events and metric
 data, in batches, through boto3 at the endpoint that it is given and at no other. What cannot be sent is kept for
 the next time, up to a limit; a service never waits for its telemetry.
 """
@@ -11,15 +11,15 @@ import datetime
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.app_runner.front_door import FrontDoor
+from sandbox.runtimes.front_door import Tally
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricDatumTypeDef
@@ -28,12 +28,16 @@ if TYPE_CHECKING:
 _KEPT = 10_000  # log lines that wait for CloudWatch to come back
 _BATCH = 1_000  # log events in one call; AWS takes 10,000 or 1 MB
 _LONGEST = 64 * 1024  # bytes of one line
+_DATA = 500  # metric data in one call; AWS takes 1,000 or 1 MB
+_VALUES = 150  # as many values as one datum may hold
 _log = logging.getLogger(__name__)
+Datum: TypeAlias = "tuple[str, MetricDatumTypeDef]"  # with its namespace
+Source: TypeAlias = "Callable[[], Iterable[Datum]]"
 
 
 @dataclass
 class _Tail:
-    """How far an instance's log file has been read."""
+    """How far a copy's log file has been read."""
 
     group: str
     stream: str
@@ -71,29 +75,30 @@ class Telemetry:
         self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
         self._lines: list[_Line] = []
         self._tails: dict[str, _Tail] = {}
-        self._doors: dict[tuple[str, str], FrontDoor] = {}
+        self._sources: dict[str, Source] = {}
         self._made: set[tuple[str, str]] = set()
         self._flushing = asyncio.Lock()
 
-    def event(self, group: str, text: str) -> None:
-        """A line of a service's lifecycle, for its `/service` log group."""
+    def line(self, group: str, stream: str, text: str) -> None:
+        """A line of a runtime's own."""
         _log.info("%s: %s", group, text)
-        self._lines.append(_Line(f"{group}/service", "events", _now(), f"[AppRunner] {text}"))
+        self._lines.append(_Line(group, stream, _now(), text))
 
-    def follow(self, group: str, instance_id: str, path: Path) -> None:
-        """Send what an instance writes to its log file, to the `/application` log group."""
-        self._tails[instance_id] = _Tail(f"{group}/application", f"instance/{instance_id}", path)
+    def follow(self, group: str, stream: str, copy_id: str, path: Path) -> None:
+        """Send what a copy writes to its log file."""
+        self._tails[copy_id] = _Tail(group, stream, path)
 
-    def unfollow(self, instance_id: str) -> None:
-        """The instance has ended: what it wrote last is sent with the next flush."""
-        if instance_id in self._tails:
-            self._tails[instance_id].ended = True
+    def unfollow(self, copy_id: str) -> None:
+        """The copy has ended: what it wrote last is sent with the next flush."""
+        if copy_id in self._tails:
+            self._tails[copy_id].ended = True
 
-    def watch(self, name: str, service_id: str, door: FrontDoor) -> None:
-        self._doors[name, service_id] = door
+    def watch(self, key: str, source: Source) -> None:
+        """Ask `source` for its metrics once a period."""
+        self._sources[key] = source
 
-    def unwatch(self, name: str, service_id: str) -> None:
-        self._doors.pop((name, service_id), None)
+    def unwatch(self, key: str) -> None:
+        self._sources.pop(key, None)
 
     async def flush(self) -> None:
         """Send every log line that there is now."""
@@ -108,9 +113,13 @@ class Telemetry:
             self._lines = (unsent + self._lines)[-_KEPT:]
 
     async def report(self) -> None:
-        """Send each service's metrics since the last call. What cannot be sent is lost, as it is with AWS."""
-        for (name, service_id), door in list(self._doors.items()):
-            await asyncio.to_thread(self._send_metrics, list(metric_data(name, service_id, door)))
+        """Send everybody's metrics since the last call. What cannot be sent is lost, as it is with AWS."""
+        spaces: dict[str, list[MetricDatumTypeDef]] = defaultdict(list)
+        for source in list(self._sources.values()):
+            for namespace, datum in source():
+                spaces[namespace].append(datum)
+        for namespace, data in spaces.items():
+            await asyncio.to_thread(self._send_metrics, namespace, data)
 
     def _send_lines(self, lines: list[_Line]) -> list[_Line]:
         streams: dict[tuple[str, str], list[_Line]] = defaultdict(list)
@@ -139,40 +148,30 @@ class Telemetry:
             ]
             self._logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
-    def _send_metrics(self, data: "list[MetricDatumTypeDef]") -> None:
+    def _send_metrics(self, namespace: str, data: "list[MetricDatumTypeDef]") -> None:
         try:
-            self._cloudwatch.put_metric_data(Namespace="AWS/AppRunner", MetricData=data)
+            for start in range(0, len(data), _DATA):
+                self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + _DATA])
         except (BotoCoreError, ClientError) as error:
             _log.warning("sending metrics: %s", error)
 
 
-def metric_data(name: str, service_id: str, door: FrontDoor) -> "Iterator[MetricDatumTypeDef]":
-    """The service-level metrics of one period, taken from the door. Dimensions are ServiceName and ServiceID, both.
-
-    A status class that never occurred has no series. An idle service has no active instance.
-    """
-    tally = door.take_tally()
-    requests = tally.statuses.total()
-    counts = {f"{status}xxStatusResponses": tally.statuses[status] for status in (2, 4, 5)}
-    counts = {metric: count for metric, count in (counts | {"Requests": requests}).items() if count}
-    counts["ActiveInstances"] = 1 if requests and door.target else 0
-    dimensions: list[DimensionTypeDef] = [
-        {"Name": "ServiceName", "Value": name},
-        {"Name": "ServiceID", "Value": service_id},
-    ]
-    now = datetime.datetime.now(datetime.UTC)
-    for metric, count in counts.items():
-        yield {"MetricName": metric, "Dimensions": dimensions, "Timestamp": now, "Value": count, "Unit": "Count"}
+def latency_data(
+    metric: str, dimensions: "Sequence[DimensionTypeDef]", tally: Tally, *, unit: Literal["Milliseconds", "Seconds"]
+) -> "Iterator[MetricDatumTypeDef]":
+    """The latencies of a tally, in as few pieces as AWS takes them."""
+    scale = 1.0 if unit == "Milliseconds" else 0.001
     latencies = sorted(tally.latencies.items())
-    for start in range(0, len(latencies), 150):  # as many values as one datum may hold
-        values, times = zip(*latencies[start : start + 150], strict=True)
+    now = datetime.datetime.now(datetime.UTC)
+    for start in range(0, len(latencies), _VALUES):
+        values, times = zip(*latencies[start : start + _VALUES], strict=True)
         yield {
-            "MetricName": "RequestLatency",
+            "MetricName": metric,
             "Dimensions": dimensions,
             "Timestamp": now,
-            "Values": values,
+            "Values": [round(value * scale, 6) for value in values],
             "Counts": times,
-            "Unit": "Milliseconds",
+            "Unit": unit,
         }
 
 

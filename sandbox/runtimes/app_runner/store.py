@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sandbox.app_runner.values import Configuration, Operation, Scaling, Service
+from sandbox.runtimes.app_runner.values import Configuration, Operation, Scaling, Service
 
 
 class Store:

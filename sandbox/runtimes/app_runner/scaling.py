@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox.app_runner.paging import page
-from sandbox.app_runner.store import Store
-from sandbox.app_runner.values import SCALING_DEFAULTS, Refusal, Scaling, invalid_request, new_id
+from sandbox.runtimes.app_runner.store import Store
+from sandbox.runtimes.app_runner.values import SCALING_DEFAULTS, Scaling, invalid_request
+from sandbox.runtimes.copies import new_id
+from sandbox.runtimes.paging import page
+from sandbox.runtimes.refusal import Refusal
 
 Request = Mapping[str, Any]
 _NAMES, _REVISIONS = 10, 5  # AWS's quotas: names in a region, active revisions of a name

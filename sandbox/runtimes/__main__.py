@@ -1,4 +1,4 @@
-"""`python -m sandbox.app_runner`: start the App Runner, say where it is, end it with everything that it started.
+"""`python -m sandbox.runtimes`: start the runtimes, say where they are, end them with everything that they started.
 
 Comes in: options, AWS_ENDPOINT_URL for ECR, Logs and CloudWatch. Goes out: one JSON line on stdout when ready,
 {"endpoint": "http://127.0.0.1:PORT", "ca": "<path of the authority's certificate>"}; logs on stderr.
@@ -20,24 +20,25 @@ from pathlib import Path
 import httpx
 
 from releasectl.errors import ControllerError
-from sandbox.app_runner.api import Api
-from sandbox.app_runner.certificates import certificates
-from sandbox.app_runner.control import ControlPlane
-from sandbox.app_runner.health import Pace
-from sandbox.app_runner.hosting import Surroundings
-from sandbox.app_runner.secrets import Secrets
-from sandbox.app_runner.server import listen
-from sandbox.app_runner.store import Store
-from sandbox.app_runner.telemetry import Telemetry
 from sandbox.process import LOOPBACK
 from sandbox.registry import Registry
+from sandbox.runtimes.api import Api
+from sandbox.runtimes.app_runner.api import app_runner
+from sandbox.runtimes.app_runner.control import ControlPlane
+from sandbox.runtimes.app_runner.store import Store
+from sandbox.runtimes.certificates import certificates
+from sandbox.runtimes.copies import Surroundings
+from sandbox.runtimes.health import Pace
+from sandbox.runtimes.secrets import Secrets
+from sandbox.runtimes.server import listen
+from sandbox.runtimes.telemetry import Telemetry
 
 _FLUSH = 0.5  # seconds between two batches of log lines
 
 
 def main() -> int:
     options = _options()
-    logging.basicConfig(level=logging.INFO, format="app runner: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="runtimes: %(message)s", stream=sys.stderr)
     for noisy in ("httpx", "botocore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
@@ -49,7 +50,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m sandbox.app_runner", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m sandbox.runtimes", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--state", type=Path, required=True, help="folder for services, images and certificates")
     parser.add_argument("--port", type=int, default=0, help="of the API on loopback; a free one when 0")
     parser.add_argument("--registry", help="endpoint of the registry API; AWS_ENDPOINT_URL when left out")
@@ -66,7 +67,7 @@ async def _serve(options: argparse.Namespace) -> None:
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if not endpoint:
         raise ControllerError(
-            "starting the App Runner: AWS_ENDPOINT_URL is not set, so logs and metrics would go to AWS",
+            "starting the runtimes: AWS_ENDPOINT_URL is not set, so logs and metrics would go to AWS",
             "Set AWS_ENDPOINT_URL to the sandbox's endpoint.",
         )
     ending = _ending(die_with_stdin=options.die_with_stdin)
@@ -87,7 +88,7 @@ async def _serve(options: argparse.Namespace) -> None:
         )
         prefix = f"arn:aws:apprunner:{options.region}:{options.account}"
         control = ControlPlane(Store(state / "state.json"), surroundings, prefix)
-        api = listen(Api(control), options.port)
+        api = listen(Api([app_runner(control)]), options.port)
         await control.recover()
         print(json.dumps({"endpoint": f"http://{LOOPBACK}:{api.port}", "ca": str(known.authority)}), flush=True)
         await _until(ending, telemetry, options.report_seconds)

@@ -1,22 +1,21 @@
-"""What one instance of an image executes: a pure answer from the image, the configuration and the port.
+"""What one instance of an image executes: a pure answer from the image, the workload and the port.
 
-Comes in: an unpacked Image, a service's Configuration, a port, the values of its secrets. Goes out: a Command.
+Comes in: an unpacked Image, a Workload, a port, the values of its secrets. Goes out: a Command.
 An image with an executable of its own runs inside its root; an image that holds only Python code (what the
 sandbox's own builder makes) runs with this Python. Nothing of the caller's environment but PATH and LANG
 gets through. It starts nothing.
 """
 
 import os
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from releasectl.errors import ControllerError
-from sandbox.app_runner.values import Configuration
 from sandbox.oci import Image, inside
 from sandbox.process import LOOPBACK
+from sandbox.runtimes.workload import Workload
 
 _CONTAINER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -38,13 +37,10 @@ class Command:
     gid: int = 0
 
 
-def command(
-    image: Image, configuration: Configuration, port: int, *, secrets: Mapping[str, str], cache: Path
-) -> Command:
+def command(image: Image, workload: Workload, port: int, *, secrets: Mapping[str, str], cache: Path) -> Command:
     """How to run `image` so that it listens on `port`. Raises CannotRun; `cache` takes compiled Python."""
-    settings = configuration.image_settings
-    argv = _argv(image, str(settings.get("StartCommand", "")))
-    given = {**image.environment, **settings.get("RuntimeEnvironmentVariables", {}), **secrets}
+    argv = _argv(image, workload)
+    given = {**image.environment, **workload.variables, **secrets}
     # HOST: an image made for a container listens on every interface, which on a laptop is the neighbours', too.
     basics = {"LANG": os.environ.get("LANG", "C.UTF-8"), "PORT": str(port), "HOST": LOOPBACK}
     search = given.get("PATH", _CONTAINER_PATH)
@@ -64,9 +60,12 @@ def command(
     return Command((interpreter, *_python(argv)), environment, str(folder), image.root, enclosed=False)
 
 
-def _argv(image: Image, start_command: str) -> tuple[str, ...]:
-    """A StartCommand takes the place of entrypoint and command; App Runner splits it and starts no shell."""
-    argv = tuple(shlex.split(start_command)) or image.entrypoint + image.command
+def _argv(image: Image, workload: Workload) -> tuple[str, ...]:
+    """As with containers everywhere: an entrypoint that is given drops the image's command, too."""
+    if workload.entrypoint is not None:
+        argv = workload.entrypoint + (workload.command or ())
+    else:
+        argv = image.entrypoint + (image.command if workload.command is None else workload.command)
     if not argv:
         raise CannotRun(f"starting {image.digest}: the image names no command", "Give it an entrypoint.")
     return argv

@@ -12,23 +12,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sandbox.app_runner.hosting import DeploymentFailed, Hosting, Surroundings
-from sandbox.app_runner.paging import page
-from sandbox.app_runner.scaling import ScalingConfigurations
-from sandbox.app_runner.store import Store
-from sandbox.app_runner.values import (
+from sandbox.process import PortInUse
+from sandbox.runtimes.app_runner.hosting import DeploymentFailed, Hosting, lifecycle
+from sandbox.runtimes.app_runner.scaling import ScalingConfigurations
+from sandbox.runtimes.app_runner.store import Store
+from sandbox.runtimes.app_runner.values import (
     IN_PROGRESS,
     Configuration,
     Operation,
-    Refusal,
     Service,
     Status,
     configured,
     invalid_request,
-    new_id,
     new_operation_id,
 )
-from sandbox.process import PortInUse
+from sandbox.runtimes.copies import Surroundings, new_id
+from sandbox.runtimes.paging import page
+from sandbox.runtimes.refusal import Refusal
 
 Request = Mapping[str, Any]
 Answer = dict[str, object]
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class ControlPlane:
-    """All operations on services; call `recover` once before the first."""
+    """All operations; call `recover` once before the first."""
 
     def __init__(self, store: Store, surroundings: Surroundings, prefix: str) -> None:
         self.scaling = ScalingConfigurations(store, prefix)
@@ -212,7 +212,7 @@ class ControlPlane:
             after: Status = "CREATE_FAILED" if before == IN_PROGRESS else rolled_back
             outcome, service = "FAILED", replace(service, status=after, shown=service.serving or service.shown)
         # Whoever sees the operation's end finds the log lines that explain it.
-        self._around.telemetry.event(service.log_group, f"Operation {_last(service).type}: {outcome}.")
+        lifecycle(service.log_group, self._around.telemetry)(f"Operation {_last(service).type}: {outcome}.")
         await self._around.telemetry.flush()
         self._keep(_stepped(service, outcome, ended=True))
 
@@ -220,8 +220,7 @@ class ControlPlane:
         try:
             await self._hostings[arn].deploy(configuration)
         except DeploymentFailed as failure:
-            group = self._store.services[arn].log_group
-            self._around.telemetry.event(group, f"Deployment with {configuration.image} failed: {failure}.")
+            self._hostings[arn].say(f"Deployment with {configuration.image} failed: {failure}.")
             service = self._store.services[arn]
             if service.serving is None:
                 return "FAILED", replace(service, status="CREATE_FAILED")

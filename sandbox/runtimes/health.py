@@ -1,19 +1,17 @@
-"""Ask an instance whether it is well, the way the service's health check says.
+"""Ask an instance whether it is well, the way its health check says.
 
-Comes in: a health check's settings, a running instance, the pace of time. Goes out: nothing when it became well,
+Comes in: a health check in real seconds, a running instance, the pace of time. Goes out: nothing when it became well,
 Unhealthy with the reason when it did not. Intervals are scaled by the pace; a timeout never under a second, so
 that a busy laptop is not taken for a broken release.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import httpx
 
-from sandbox.app_runner.instance import Instance
+from sandbox.runtimes.instance import Instance
 
 LOOPBACK = "127.0.0.1"
 
@@ -32,7 +30,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Check:
-    """A HealthCheckConfiguration in real seconds."""
+    """A health check in real seconds; `accepted` are the statuses that mean well."""
 
     protocol: str
     path: str
@@ -40,17 +38,12 @@ class Check:
     timeout: float
     healthy: int
     unhealthy: int
+    accepted: tuple[range, ...] = (range(200, 300),)
 
 
-def check(settings: Mapping[str, Any], pace: Pace) -> Check:
-    return Check(
-        protocol=settings["Protocol"],
-        path=settings["Path"],
-        interval=settings["Interval"] * pace.tempo,
-        timeout=max(1.0, settings["Timeout"] * pace.tempo),
-        healthy=settings["HealthyThreshold"],
-        unhealthy=settings["UnhealthyThreshold"],
-    )
+def paced(wanted: Check, pace: Pace) -> Check:
+    """`wanted` with AWS's seconds turned into real ones."""
+    return replace(wanted, interval=wanted.interval * pace.tempo, timeout=max(1.0, wanted.timeout * pace.tempo))
 
 
 async def become_well(
@@ -109,7 +102,8 @@ async def _ask(port: int, wanted: Check, client: httpx.AsyncClient) -> str:
             answer = await client.get(url)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         return f"GET {wanted.path}: {type(error).__name__}"
-    return "" if answer.is_success else f"GET {wanted.path}: status {answer.status_code}"
+    well = any(answer.status_code in statuses for statuses in wanted.accepted)
+    return "" if well else f"GET {wanted.path}: status {answer.status_code}"
 
 
 async def _connect(port: int, timeout: float) -> str:  # noqa: ASYNC109 - the caller's word, not a deadline of ours
