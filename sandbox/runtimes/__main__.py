@@ -21,17 +21,7 @@ import httpx
 
 from releasectl.errors import ControllerError
 from sandbox.process import LOOPBACK
-from sandbox.registry import Registry
-from sandbox.runtimes.api import Api
-from sandbox.runtimes.app_runner.api import app_runner
-from sandbox.runtimes.app_runner.control import ControlPlane
-from sandbox.runtimes.app_runner.store import Store
-from sandbox.runtimes.certificates import certificates
-from sandbox.runtimes.copies import Surroundings
-from sandbox.runtimes.health import Pace
-from sandbox.runtimes.secrets import Secrets
-from sandbox.runtimes.server import listen
-from sandbox.runtimes.telemetry import Telemetry
+from sandbox.runtimes.together import Runtimes
 
 _FLUSH = 0.5  # seconds between two batches of log lines
 
@@ -56,6 +46,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--registry", help="endpoint of the registry API; AWS_ENDPOINT_URL when left out")
     parser.add_argument("--tempo", type=float, default=0.1, help="how long a second of a health check's interval lasts")
     parser.add_argument("--start-seconds", type=float, default=10, help="what a program may take until it listens")
+    parser.add_argument(
+        "--minute", type=float, default=1.0, help="how long a minute of a bake time or grace period lasts"
+    )
     parser.add_argument("--report-seconds", type=float, default=2, help="period of the metrics; AWS has a minute")
     parser.add_argument("--account", default="000000000000")
     parser.add_argument("--region", default=os.environ.get("AWS_REGION", "eu-west-1"))
@@ -72,29 +65,15 @@ async def _serve(options: argparse.Namespace) -> None:
         )
     ending = _ending(die_with_stdin=options.die_with_stdin)
     state = _folder(options.state)
-    known = certificates(state)
-    telemetry = Telemetry(endpoint, options.region)
-    # A connection of its own for each request: a kept one may be closed by the instance just when it is used.
+    # A connection of its own for each request: a kept one may be closed by the copy just when it is used.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(trust_env=False, timeout=None, limits=limits) as client:  # noqa: S113 - the callers' limits
-        surroundings = Surroundings(
-            state=state,
-            registry=Registry(options.registry or endpoint),
-            telemetry=telemetry,
-            secrets=Secrets(endpoint, options.region),
-            certificate=known.front_door,
-            pace=Pace(options.tempo, options.start_seconds),
-            client=client,
-        )
-        prefix = f"arn:aws:apprunner:{options.region}:{options.account}"
-        control = ControlPlane(Store(state / "state.json"), surroundings, prefix)
-        api = listen(Api([app_runner(control)]), options.port)
-        await control.recover()
-        print(json.dumps({"endpoint": f"http://{LOOPBACK}:{api.port}", "ca": str(known.authority)}), flush=True)
-        await _until(ending, telemetry, options.report_seconds)
+        runtimes = Runtimes(options, endpoint, state, client)
+        api = await runtimes.start(options.port)
+        print(json.dumps({"endpoint": f"http://{LOOPBACK}:{api.port}", "ca": str(runtimes.authority)}), flush=True)
+        await _until(ending, runtimes, options.report_seconds)
         await api.close()
-        await control.close()
-        await telemetry.flush()
+        await runtimes.close()
 
 
 def _folder(wanted: Path) -> Path:
@@ -122,16 +101,16 @@ def _read_to_end(ending: asyncio.Event) -> None:
         ending.set()
 
 
-async def _until(ending: asyncio.Event, telemetry: Telemetry, period: float) -> None:
-    """Send logs, and metrics once a period, until the end."""
+async def _until(ending: asyncio.Event, runtimes: Runtimes, period: float) -> None:
+    """Send logs and events, and metrics once a period, until the end."""
     reported = time.monotonic()
     while not ending.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ending.wait(), _FLUSH)
-        await telemetry.flush()
+        await runtimes.flush()
         if time.monotonic() - reported >= period:
             reported = time.monotonic()
-            await telemetry.report()
+            await runtimes.telemetry.report()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 Operation = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, object]]]
 Headers = Mapping[bytes, str]
 Response = tuple[int, str, bytes]  # status, content type, body
+Forms = Callable[[Headers, bytes], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,11 @@ class JsonService:
 
 
 class Api:
-    """An ASGI application in front of all services."""
+    """An ASGI application in front of all services; `forms` is the one that speaks in forms."""
 
-    def __init__(self, services: Sequence[JsonService]) -> None:
+    def __init__(self, services: Sequence[JsonService], forms: Forms) -> None:
         self._services = {service.prefix: service for service in services}
+        self._forms = forms
 
     async def __call__(
         self,
@@ -92,6 +94,8 @@ class Api:
         prefix, _, name = headers.get(b"x-amz-target", "").partition(".")
         if body is None:
             return _refused("SerializationException", "The request is over 2 MiB.")
+        if not prefix and headers.get(b"content-type", "").startswith("application/x-www-form-urlencoded"):
+            return await self._forms(headers, body)
         if prefix not in self._services:
             return _refused("UnknownOperationException", f"There is no operation {prefix}.{name}.")
         return await self._services[prefix].answer(name, body)

@@ -79,7 +79,8 @@ async def start(workload: Workload, place: Place, around: Surroundings, copy_id:
     planned = command(image, workload, port, secrets=secrets, cache=around.state / "compiled")
     folder = around.state / "instances" / copy_id
     instance = await launch(planned, instance_id=copy_id, port=port, image=image.digest, folder=folder)
-    around.telemetry.follow(place.group, place.stream.format(id=copy_id), copy_id, instance.log)
+    if place.group:
+        around.telemetry.follow(place.group, place.stream.format(id=copy_id), copy_id, instance.log)
     place.say(f"Performing health check on instance {copy_id}.")
     return instance
 

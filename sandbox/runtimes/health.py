@@ -22,15 +22,19 @@ class Unhealthy(Exception):
 
 @dataclass(frozen=True)
 class Pace:
-    """`tempo` scales AWS's seconds; `start` is how long, in real seconds, a process may take to listen."""
+    """`tempo` scales AWS's seconds; `start` is how long, in real seconds, a process may take to listen.
+
+    `minute` is how long, in real seconds, a minute lasts where AWS waits on purpose: bake times and grace periods.
+    """
 
     tempo: float
     start: float
+    minute: float = 1.0
 
 
 @dataclass(frozen=True)
 class Check:
-    """A health check in real seconds; `accepted` are the statuses that mean well."""
+    """A health check; `accepted` are the statuses that mean well, and nothing counts during `grace` but a good one."""
 
     protocol: str
     path: str
@@ -39,6 +43,7 @@ class Check:
     healthy: int
     unhealthy: int
     accepted: tuple[range, ...] = (range(200, 300),)
+    grace: float = 0.0
 
 
 def paced(wanted: Check, pace: Pace) -> Check:
@@ -54,10 +59,10 @@ async def become_well(
     `fallback` is the configured port, for programs that do not read PORT, None when it was taken before.
     """
     port = await _listening(instance, [instance.port, *([fallback] if fallback else [])], patience)
-    good = bad = 0
+    good, bad, counted = 0, 0, time.monotonic() + wanted.grace
     while good < wanted.healthy:
         reason = await _ask(port, wanted, client)
-        good, bad = (good + 1, 0) if not reason else (0, bad + 1)
+        good, bad = (good + 1, 0) if not reason else (0, bad + (time.monotonic() >= counted))
         if bad >= wanted.unhealthy:
             raise Unhealthy(f"Health check failed {bad} times: {reason}")
         if good < wanted.healthy:

@@ -78,8 +78,15 @@ def _check_scalar(shape: Shape, value: Any, where: str) -> Iterator[str]:
     if isinstance(shape, StringShape):
         if shape.enum and value not in shape.enum:
             yield f"{said} satisfy enum value set: [{', '.join(shape.enum)}]"
-        if "pattern" in rules and not re.fullmatch(rules["pattern"], value, re.DOTALL):
+        if "pattern" in rules and not re.fullmatch(_python(rules["pattern"]), value, re.DOTALL):
             yield f"{said} satisfy regular expression pattern: {rules['pattern']}"
+
+
+def _python(pattern: str) -> str:
+    """Java's names for letters, digits and spaces, as Python spells them; `\\w` has an underscore more."""
+    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+        pattern = pattern.replace(java, python)
+    return pattern
 
 
 def _as_dict(value: object) -> dict[str, object]:

@@ -65,14 +65,14 @@ class _Line:
 class Telemetry:
     """One for all services. `flush` sends the logs, `report` the metrics."""
 
-    def __init__(self, endpoint: str, region: str) -> None:
+    def __init__(self, endpoint: str, region: str, cloudwatch: str) -> None:
         session = boto3.Session(
             region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the sandbox's
         )
         self._logs = session.client("logs", endpoint_url=endpoint)
-        self._cloudwatch = session.client("cloudwatch", endpoint_url=endpoint)
+        self._cloudwatch = session.client("cloudwatch", endpoint_url=cloudwatch)
         self._lines: list[_Line] = []
         self._tails: dict[str, _Tail] = {}
         self._sources: dict[str, Source] = {}
@@ -92,6 +92,10 @@ class Telemetry:
         """The copy has ended: what it wrote last is sent with the next flush."""
         if copy_id in self._tails:
             self._tails[copy_id].ended = True
+
+    async def has_group(self, group: str) -> bool:
+        """Whether there is such a log group; when nobody can say, its lines wait and nobody is held up."""
+        return await asyncio.to_thread(self._has_group, group)
 
     def watch(self, key: str, source: Source) -> None:
         """Ask `source` for its metrics once a period."""
@@ -120,6 +124,14 @@ class Telemetry:
                 spaces[namespace].append(datum)
         for namespace, data in spaces.items():
             await asyncio.to_thread(self._send_metrics, namespace, data)
+
+    def _has_group(self, group: str) -> bool:
+        try:
+            found = self._logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("looking for the log group %s: %s", group, error)
+            return True
+        return any(each["logGroupName"] == group for each in found)
 
     def _send_lines(self, lines: list[_Line]) -> list[_Line]:
         streams: dict[tuple[str, str], list[_Line]] = defaultdict(list)
