@@ -5,12 +5,16 @@ Comes in: the declarations of the modules, one or two modules a service. Goes ou
 
 from sandbox.provider import (
     app_runner,
+    app_runner_network,
     autoscaling,
     chatbot,
     cloudwatch,
     composite,
     ec2,
     ecr,
+    ecs,
+    ecs_express,
+    ecs_service,
     events,
     iam,
     iam_account,
@@ -27,12 +31,16 @@ from sandbox.provider.resource import ResourceType
 
 _MODULES = (
     app_runner,
+    app_runner_network,
     autoscaling,
     chatbot,
     cloudwatch,
     composite,
     ec2,
     ecr,
+    ecs,
+    ecs_express,
+    ecs_service,
     events,
     iam,
     iam_account,

@@ -117,6 +117,8 @@ def balancing(version: int, ids: Ids) -> None:
     groups = [
         aws.lb.TargetGroup(
             name,
+            # Made up but for an adoption, where a made-up name would be another one.
+            name=ids[name].split("/")[1] if name in ids else None,
             port=8001 if other else 8000,
             protocol="HTTP",
             target_type="ip",
