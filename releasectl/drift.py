@@ -153,8 +153,8 @@ def of_service(name: str, images: Iterable[str], declared: Service, seen: Observ
     """What a running service tells of itself; `images` are the pinned digest and, for an index, its children."""
     pinned = tuple(images)
     known = Difference(declared.service, "", name, "", "update")
-    if seen.status and seen.status != "RUNNING":
-        yield replace(known, path="status", recorded="RUNNING", found=seen.status, what=RUNNING)
+    if seen.serves is False:
+        yield replace(known, path="status", recorded="running", found=seen.status, what=RUNNING)
     if seen.digest and seen.digest not in pinned:
         yield replace(known, path="image", recorded=pinned[0], found=seen.digest, what=DIGEST)
 

@@ -69,6 +69,7 @@ class Live:
             version = {"digest": running.digest, "commit": running.commit}
         states = {name: "ALARM" if name in self.cloud.ringing else "OK" for name in service.alarms}
         return replace(
-            seen, status="RUNNING", digest=running.digest, operation=running.operation, answers=answers,
-            version=version, alarms=states,
+            seen, status="RUNNING", serves=True, digest=running.digest, operation=running.operation,
+            answers=() if service.private else answers, version=None if service.private else version,
+            alarms=states, private=service.private,
         )  # fmt: skip

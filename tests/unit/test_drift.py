@@ -19,7 +19,7 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 TOPIC = "aws:sns/topic:Topic"
 RULES = DriftRules((Watched("digest", RUNTIME, (IMAGE_PATH,)), Watched("alarm", ALARM)))
 SERVICE = Service("app-runner", repository("staging", "web"), service=arn("staging", "web"))
-SEEN = Observation(datetime(2026, 11, 21, tzinfo=UTC), status="RUNNING", digest=A)
+SEEN = Observation(datetime(2026, 11, 21, tzinfo=UTC), status="RUNNING", serves=True, digest=A)
 
 
 def changed(kind: str, called: str, recorded: dict[str, Any], found: dict[str, Any], **kinds: str) -> Changed:
@@ -102,9 +102,9 @@ def test_a_child_of_the_pinned_index_is_no_other_digest() -> None:
 
 
 def test_a_service_that_does_not_run_is_release_drift() -> None:
-    [paused] = drift.of_service("web", (A,), SERVICE, replace(SEEN, status="PAUSED"))
+    [paused] = drift.of_service("web", (A,), SERVICE, replace(SEEN, status="PAUSED", serves=False))
 
-    assert (paused.sentence, paused.what) == ("web is PAUSED, not RUNNING", "running")
+    assert (paused.sentence, paused.what) == ("web is PAUSED, not running", "running")
 
 
 def test_the_program_says_what_counts_as_the_release() -> None:
