@@ -303,8 +303,8 @@ def _with_baseline(deployment: Deployment, last: Deployment | None, world: World
     same, since a look waits for what an attempt that was cut off still has under way at AWS.
     """
     outputs = read_outputs(deployment.outputs)
-    existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
-    seen = _observe(existing, outputs.region, world, watch=0)
+    there = {name: one for name, one in outputs.services.items() if one.service and (one.url or one.private)}
+    seen = _observe(there, outputs.region, world, watch=0)
     if last is not None and last.phase is Phase.ERRORED and last.identity == deployment.identity:
         return replace(deployment, before=last.before)
     return replace(deployment, before={name: replace(one, log=()) for name, one in seen.items()})
