@@ -20,7 +20,6 @@ from pathlib import Path
 import httpx
 
 from releasectl.errors import ControllerError
-from sandbox.app_runner.server import listen
 from sandbox.cloudwatch.api import Api
 from sandbox.cloudwatch.control import Control
 from sandbox.cloudwatch.delivery import Delivery
@@ -28,6 +27,7 @@ from sandbox.cloudwatch.store import Store
 from sandbox.cloudwatch.transitions import Transitions
 from sandbox.cloudwatch.watching import Pace
 from sandbox.process import LOOPBACK
+from sandbox.runtimes.server import listen
 
 
 def main() -> int:
