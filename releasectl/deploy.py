@@ -327,6 +327,22 @@ def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
             world.say(f"{deployment.environment}: the registry of {name} comes back empty; push {pin.digest} again")
 
 
+def keep(wanted: Target, last: Deployment | None, world: World) -> None:
+    """What is pinned and has to wait is kept by its registry, however long that takes and whatever is built meanwhile.
+
+    Where the registry cannot be asked, somebody is told, and the next pass asks again.
+    """
+    outputs = read_outputs(last.outputs) if last and last.outputs else None
+    for name, pin in _released(wanted.release.services):
+        repository = outputs.services[name].repository if outputs and name in outputs.services else ""
+        if outputs is None or not repository:
+            continue
+        try:
+            world.registry.shield(outputs.region, repository, pin.digest)
+        except ControllerError as error:
+            world.say(f"{wanted.environment}: keeping {name} {pin.digest[:19]} while it waits: {error.message}")
+
+
 def _proofs(deployment: Deployment, outputs: Outputs, world: World) -> tuple[Proof, ...]:
     pins = dict(_released(deployment.services))
     declared = {name: outputs.services[name] for name in pins if name in outputs.services}

@@ -7,9 +7,10 @@ neither the engine nor AWS, so that a pull request from anywhere can be checked.
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from releasectl.document import shown, wrong
 
@@ -54,24 +55,54 @@ def _once(addresses: tuple[str, ...]) -> tuple[str, ...]:
     raise wrong(f"names {', '.join(map(shown, twice))} twice", "Delete the repetition.")
 
 
-def _encrypted(items: object) -> object:
-    """Refuses addresses in clear, without repeating them; whatever else is wrong is the model's to say."""
-    texts = [items] if isinstance(items, str) else items if isinstance(items, list | tuple) else ()
-    places = [position for position, item in enumerate(texts) if isinstance(item, str)]
-    if not places:
-        return items
-    first, *others = [f"'release-controller:alerts.https[{position}]'" for position in places]
-    rest = f"; then the same for {', '.join(others)}" if others else ""
+class _Encrypted:
+    """Refuses addresses in clear before the model judges the rest, since its words would repeat them.
+
+    A choice by tag and not a validator before: that one hands on Python's values, which "strict" judges otherwise.
+    """
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.tagged_union_schema(
+            {"clear": core_schema.no_info_plain_validator_function(_refused), "list": handler(source)},
+            _form,
+            custom_error_type="wrong",
+            custom_error_message="{message}",
+            custom_error_context={"message": "is no list", "remedy": f"Delete it. {_set_secret(0)}."},
+        )
+
+
+def _form(items: object) -> str | None:
+    if _in_clear(items):
+        return "clear"
+    return "list" if isinstance(items, list | tuple) else None
+
+
+def _in_clear(items: object) -> list[int]:
+    """Where in the list an address stands as it is."""
+    texts = items if isinstance(items, list | tuple) else [items]
+    return [position for position, item in enumerate(texts) if isinstance(item, str)]
+
+
+def _set_secret(position: int) -> str:
+    return f"Run `pulumi config set --secret --path 'release-controller:alerts.https[{position}]' URL`"
+
+
+def _refused(items: object) -> NoReturn:
+    first, *others = _in_clear(items)
+    rest = f"; then the same for {', '.join(f'[{position}]' for position in others)}" if others else ""
     raise wrong(
         "has an address in clear, and whoever reads this file could raise false alarms with it",
-        f"Run `pulumi config set --secret --path {first} URL`{rest}. If the file was pushed, make a new address first.",
+        f"{_set_secret(first)}{rest}. If the file was pushed, make a new address first.",
     )
 
 
 def _ciphertext(text: str) -> str:
     if _CIPHERTEXT.fullmatch(text):
         return text
-    raise wrong("is nothing that Pulumi encrypted", "Write it by `pulumi config set --secret --path`, never by hand.")
+    raise wrong(
+        "is nothing that Pulumi encrypted",
+        f"{_set_secret(0)}, or with its own place in the list; never write it by hand.",
+    )
 
 
 OFF = ", where 0 is no such alarm"
@@ -107,6 +138,12 @@ SlackChannel = Annotated[
     ),
 ]
 Ciphertext = Annotated[str, _pattern(_CIPHERTEXT), AfterValidator(_ciphertext)]
+_ONE_SECRET = {
+    "type": "object",
+    "required": ["secure"],
+    "properties": {"secure": {"type": "string", "pattern": f"^({_CIPHERTEXT.pattern})$"}},
+    "additionalProperties": False,
+}
 Percent = Annotated[float, _between(0, 100, OFF), _number("number", 0, 100)]
 # App Runner ends a request after 120 s, a load balancer answers 504 after 60.
 Milliseconds = Annotated[int, _between(0, 120_000, OFF), _number("integer", 0, 120_000)]
@@ -137,7 +174,9 @@ class Alerts:
 
     email: Annotated[tuple[Email, ...], AfterValidator(_once)] = ()
     sms: Annotated[tuple[Phone, ...], AfterValidator(_once)] = ()
-    https: Annotated[tuple[Secret, ...], BeforeValidator(_encrypted)] = ()
+    https: Annotated[
+        tuple[Secret, ...], _Encrypted(), WithJsonSchema({"type": "array", "items": _ONE_SECRET, "default": []})
+    ] = ()
     slack: Slack | None = None
     dashboard: bool = True
     encrypt: bool = True

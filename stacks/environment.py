@@ -14,7 +14,7 @@ import pulumi_aws as aws
 from releasectl.errors import ControllerError
 from releasectl.release import Pin, Release
 from stacks import drift, fence
-from stacks.alarms import alarms
+from stacks.alarms import alarms, instances_alarm
 from stacks.dashboard import dashboard
 from stacks.metrics import Metrics
 from stacks.names import Place
@@ -39,18 +39,21 @@ RUNTIMES: Mapping[str, type[AppRunner] | type[EcsExpress] | type[Fargate]] = {
 
 
 class Environment(pulumi.ComponentResource):
-    """Everything of one environment; `outputs` is what the stack exports: plain JSON, nothing secret."""
+    """Everything of one environment; `outputs` is what the stack exports: plain JSON, nothing secret.
+
+    `policies` are IAM policies: what each service's application may do, "" or left out for nothing.
+    """
 
     outputs: Outputs
 
-    def __init__(self, name: str, *, release: Release, settings: Settings) -> None:
+    def __init__(self, name: str, *, release: Release, settings: Settings, policies: Mapping[str, str]) -> None:
         check_services(name, release, settings)
         drift.leave_alone(settings.drift.ignore)
         fence.keep_inside(settings.boundary)
         # Explicit, so that the validated region is the only one, whoever runs the program with whatever config.
         provider = aws.Provider("aws", region=settings.region)
         super().__init__("release-controller:stacks:Environment", name, opts=pulumi.ResourceOptions(provider=provider))
-        self._settings = settings
+        self._settings, self._policies = settings, policies
         self.topic = topic(name, settings.alerts, self)
         self._cluster = self._ecs(name, release)
         self._running: dict[str, Running] = {}
@@ -102,9 +105,17 @@ class Environment(pulumi.ComponentResource):
         return own_repository(place, self)
 
     def _runtime(self, place: Place, pin: Pin, settings: ServiceSettings, repository: Repository) -> Outputs:
-        ground = Ground(self, repository, self._settings.network, self._cluster, self._alarms(place, settings))
+        ground = Ground(
+            environment=self,
+            repository=repository,
+            network=self._settings.network,
+            cluster=self._cluster,
+            watch=self._alarms(place, settings),
+            policy=self._policies.get(place.service, ""),
+        )
         running = RUNTIMES[settings.runtime](place, pin=pin, settings=settings, ground=ground).running
         failed_deployments(place, running.metrics.failures, topic=self.topic, parent=self)
+        running = replace(running, alarms={**running.alarms, **self._instances(place, settings, running)})
         self._running[place.service] = running
         return {
             "image": running.image,
@@ -132,11 +143,18 @@ class Environment(pulumi.ComponentResource):
 
         return watch
 
+    def _instances(
+        self, place: Place, settings: ServiceSettings, running: Running
+    ) -> Mapping[str, pulumi.Output[str]]:  # fmt: skip
+        return instances_alarm(
+            place, running.metrics, settings.alarms, topic=self.topic, parent=self, after=[running.resource]
+        )
+
     def _watch(self, name: str) -> None:
         if self._settings.alerts.dashboard and self._running:
             measured = {service: running.metrics for service, running in self._running.items()}
             every = [alarm for running in self._running.values() for alarm in running.alarms.values()]
-            dashboard(name, measured, alarms=every, parent=self)
+            dashboard(name, measured, alarms=every, topic=self.topic, parent=self)
 
 
 def _unwatched(_measured: Metrics, _formerly: pulumi.Resource) -> Mapping[str, pulumi.Output[str]]:

@@ -11,17 +11,16 @@ from pathlib import Path
 
 from releasectl.errors import ControllerError
 
-ROOT = Path(__file__).parent
 LARGEST = 10_240  # characters of all inline policies of a role together (IAM quotas)
 
 
-def permissions(path: str) -> str:
-    """The policy at a path such as `permissions/web.json`, "" for no path. Raises ControllerError."""
+def permissions(folder: Path, path: str) -> str:
+    """The policy at a path such as `permissions/web.json` below `folder`, "" for no path. Raises ControllerError."""
     if not path:
         return ""
-    where = f"stacks/{path}"
+    where = f"{folder.name}/{path}"
     try:
-        policy = json.loads((ROOT / path).read_text())
+        policy = json.loads((folder / path).read_text())
     except FileNotFoundError as error:
         raise ControllerError(
             f"reading {where}: it is not there", "Add it to the program, or delete `permissions`."

@@ -14,6 +14,7 @@ from releasectl.errors import ControllerError
 from stacks.bootstrap.ground import Ground
 from stacks.bootstrap.roles import build_role_of, environment_roles, provider
 from stacks.bootstrap.state import secrets_key, state_bucket
+from stacks.permissions import permissions
 from stacks.settings import parse_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,8 @@ def declare() -> None:
     for stage in account.stages:
         file = f"Pulumi.{stage.name}.yaml"
         settings = parse_settings(file, (ROOT / "environments" / file).read_bytes(), stage.name)
-        grounds.append(Ground(account, stage, settings))
+        policies = {name: permissions(ROOT / "stacks", one.permissions) for name, one in settings.services.items()}
+        grounds.append(Ground(account, stage, settings, policies))
     key = state_bucket(account)
     after = provider(account)
     environments = {}

@@ -12,7 +12,6 @@ from stacks import names
 from stacks.bootstrap.ground import Ground
 from stacks.bootstrap.role_grants import LINKED
 from stacks.bootstrap.statements import Statement, allow, deny
-from stacks.permissions import permissions
 from stacks.roles import secrets_policy
 
 _MANAGED = {"AmazonECSManaged": "true"}  # the tag by which ECS knows what it made for an Express service
@@ -96,7 +95,7 @@ def _application(ground: Ground) -> list[Statement]:
     """The secrets that the settings name and the permissions that the program has, service by service."""
     found: list[Statement] = []
     for name, service in sorted(ground.settings.services.items()):
-        policies = [secrets_policy(service), permissions(service.permissions)]
+        policies = [secrets_policy(service), ground.policies.get(name, "")]
         statements = [each for policy in policies if policy for each in json.loads(policy)["Statement"]]
         stem = "".join(part.capitalize() for part in name.split("-"))
         found += [each | {"Sid": f"{stem}{number}"} for number, each in enumerate(statements)]

@@ -5,7 +5,7 @@ Comes in: the account, the environment, its validated settings. Goes out: a `Gro
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from releasectl.account import Account, Stage
 from stacks import names
@@ -14,11 +14,12 @@ from stacks.settings import Settings
 
 @dataclass(frozen=True)
 class Ground:
-    """One environment in one account."""
+    """One environment in one account. `policies` are what the application of each service may do."""
 
     account: Account
     stage: Stage
     settings: Settings
+    policies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def own(self) -> str:

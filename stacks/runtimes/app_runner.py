@@ -14,7 +14,6 @@ from releasectl.release import Pin
 from stacks import roles
 from stacks.metrics import EventPattern, Metric, Metrics
 from stacks.names import Place
-from stacks.permissions import permissions
 from stacks.runtimes.running import Ground, Running, variables
 from stacks.service_settings import ServiceSettings
 
@@ -35,7 +34,7 @@ class AppRunner(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=ground.environment),
         )
         access, pull = self._access_role(place, ground)
-        instance, read = self._instance_role(place, settings)
+        instance, read = self._instance_role(place, settings, ground.policy)
         service = aws.apprunner.Service(
             place.service,
             service_name=place.name,
@@ -53,6 +52,7 @@ class AppRunner(pulumi.ComponentResource):
         url, domain = self._address(place, settings, ground=ground, service=service)
         measured = metrics(service)
         self.running = Running(
+            resource=service,
             service=service.arn,
             url=url,
             image=service.source_configuration.apply(_image),
@@ -69,11 +69,11 @@ class AppRunner(pulumi.ComponentResource):
         return role.arn, roles.may(role, "pull-the-image", pull, resource=f"{place.service}-access", parent=self)
 
     def _instance_role(
-        self, place: Place, settings: ServiceSettings
+        self, place: Place, settings: ServiceSettings, policy: str
     ) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
         """The running service has this role; it may read the named secrets, what its policy says, and nothing else."""
         role = roles.role(place, "instance", "tasks.apprunner.amazonaws.com", self)
-        policies = roles.permissions(place, role, permissions(settings.permissions), parent=self)
+        policies = roles.permissions(place, role, policy, parent=self)
         if settings.secrets:
             read = roles.secrets_policy(settings)
             policies.append(

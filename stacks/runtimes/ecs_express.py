@@ -14,7 +14,6 @@ from releasectl.release import Pin
 from stacks import roles
 from stacks.metrics import Metric, Metrics
 from stacks.names import Place
-from stacks.permissions import permissions
 from stacks.runtimes import ecs
 from stacks.runtimes.express_ingress import Ingress, ingress
 from stacks.runtimes.running import Cluster, Ground, Running, variables
@@ -40,7 +39,7 @@ class EcsExpress(pulumi.ComponentResource):
             place, settings, repository=ground.repository, log_group=logs.arn, parent=self
         )
         task = roles.role(place, "task", "ecs-tasks.amazonaws.com", self)
-        ready += roles.permissions(place, task, permissions(settings.permissions), parent=self)
+        ready += roles.permissions(place, task, ground.policy, parent=self)
         infrastructure = roles.role(place, "infrastructure", "ecs.amazonaws.com", self)
         ready.append(
             aws.iam.RolePolicyAttachment(
@@ -70,6 +69,7 @@ class EcsExpress(pulumi.ComponentResource):
         measured = metrics(place, service, ecs.of(ground))
         url = service.ingress_paths.apply(_url)
         self.running = Running(
+            resource=service,
             service=service.service_arn,
             url=url,
             image=service.primary_container.apply(lambda container: container.image),

@@ -15,7 +15,6 @@ from releasectl.release import Pin
 from stacks import roles
 from stacks.metrics import Metric, Metrics
 from stacks.names import Place
-from stacks.permissions import permissions
 from stacks.runtimes import ecs
 from stacks.runtimes.load_balancing import LoadBalancing
 from stacks.runtimes.running import Cluster, Ground, Running, variables
@@ -46,7 +45,7 @@ class Fargate(pulumi.ComponentResource):
             place, settings, repository=ground.repository, log_group=logs.arn, parent=self
         )
         task = roles.role(place, "task", "ecs-tasks.amazonaws.com", self)
-        ready += roles.permissions(place, task, permissions(settings.permissions), parent=self)
+        ready += roles.permissions(place, task, ground.policy, parent=self)
         revision = aws.ecs.TaskDefinition(
             place.service,
             family=place.name,
@@ -71,6 +70,7 @@ class Fargate(pulumi.ComponentResource):
         )
         self._scale(place, settings, cluster=ecs.of(ground), service=service)
         self.running = Running(
+            resource=service,
             service=service.arn,
             url=balancing.url,
             image=pulumi.Output.all(service.task_definition, revision.arn, revision.container_definitions).apply(

@@ -33,7 +33,8 @@ class Cluster:
 class Ground:
     """What a runtime stands on. `cluster` is there wherever a service of the environment needs one.
 
-    `leaving` is true for the runtime that a service moves away from: unprotected, without domain and alarms.
+    `policy` is what the application may do, "" for nothing. `leaving` is true for the runtime that a service moves
+    away from: unprotected, without domain and alarms.
     """
 
     environment: pulumi.Resource
@@ -41,16 +42,19 @@ class Ground:
     network: Network
     cluster: Cluster | None
     watch: Watch
+    policy: str
     leaving: bool = False
 
 
 @dataclass(frozen=True)
 class Running:
-    """A service as declared. `image` is the runtime's own word, so it may differ from the pin after a rollback.
+    """A service as declared; `resource` is done when it serves.
 
-    `log_group` is "" where the runtime names it by itself; `domain` is what has to stand in DNS, None without one.
+    `image` is the runtime's own word, so it may differ from the pin after a rollback. `log_group` is "" where the
+    runtime names it by itself; `domain` is what has to stand in DNS, None without one.
     """
 
+    resource: pulumi.Resource
     service: pulumi.Input[str]
     url: pulumi.Input[str]
     image: pulumi.Input[str]
