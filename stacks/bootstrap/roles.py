@@ -99,22 +99,18 @@ def _role(name: str, trust: str, marks: Mapping[str, str], after: list[pulumi.Re
 
 
 def _policy(name: str, text: pulumi.Input[str], marks: Mapping[str, str]) -> aws.iam.Policy:
-    return aws.iam.Policy(
-        name,
-        name=name,
-        policy=pulumi.Output.from_input(text).apply(lambda known: _fitting(name, known)),
-        tags=dict(marks),
-    )
+    if isinstance(text, str):  # what waits for a key's ARN has a fixed size
+        _require_fitting(name, text)
+    return aws.iam.Policy(name, name=name, policy=text, tags=dict(marks))
 
 
-def _fitting(name: str, text: str) -> str:
+def _require_fitting(name: str, text: str) -> None:
     """Raises ControllerError for what IAM would refuse."""
     if len(text) > LARGEST:
         raise ControllerError(
             f"writing the policy {name}: it has {len(text)} characters, and IAM takes {LARGEST}",
             "Shorten what adds to it: `stacks/permissions`, the secrets in the settings, or `stacks/own_grants.py`.",
         )
-    return text
 
 
 # A policy that is replaced is taken from its roles first.

@@ -9,12 +9,31 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from releasectl.account import FILE, Account, Repository, Stage, bucket_name
-from tests.stacks.iam import Policy
+from tests.stacks.iam import Policy, Value
 from tests.stacks.recording_engine import ACCOUNT, PROJECT_ROOT, REGION, Recording, _run, run_program
 
 REPOSITORY = Repository("acme/demo", "4242", "77")
 STAGES = (Stage("staging"), Stage("production", "staging"))
 ACCOUNT_OF_ALL = Account("aws", ACCOUNT, REGION, bucket_name(ACCOUNT, REGION), REPOSITORY, STAGES)
+
+
+BUCKET = ACCOUNT_OF_ALL.bucket
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:web/key-AbCdEf"
+Row = tuple[str, str, Mapping[str, Value], bool]  # action, resource, context, and whether it is allowed
+
+
+def arn(service: str, resource: str, region: str = REGION) -> str:
+    """An ARN in the account."""
+    return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+
+
+def iam(resource: str) -> str:
+    """An ARN of IAM."""
+    return arn("iam", resource, "")
+
+
+ROLE = iam("role/release-controller-staging-web-task")
+FENCE = {"iam:PermissionsBoundary": iam("policy/releasectl-staging-boundary")}
 
 
 def settings_of(runtime: str = "fargate", more: str = "") -> str:
@@ -26,7 +45,9 @@ def settings_of(runtime: str = "fargate", more: str = "") -> str:
     )
 
 
-def record_account(root: Path, account: Account = ACCOUNT_OF_ALL, *, settings: Mapping[str, str] | None = None) -> Recording:
+def record_account(
+    root: Path, account: Account = ACCOUNT_OF_ALL, *, settings: Mapping[str, str] | None = None
+) -> Recording:
     """Run it in a folder laid out as the command lays one out; `settings` are by environment."""
     shutil.copytree(PROJECT_ROOT / "stacks", root / "stacks", dirs_exist_ok=True)
     (root / "environments").mkdir(exist_ok=True)
@@ -35,6 +56,12 @@ def record_account(root: Path, account: Account = ACCOUNT_OF_ALL, *, settings: M
         (root / f"environments/Pulumi.{stage.name}.yaml").write_text(text)
     (root / FILE).write_text(account.as_json())
     return run_program(lambda: _run(root / "stacks/bootstrap"), stack="account", told={})
+
+
+def record_both(root: Path) -> Recording:
+    """Both environments; staging's settings name a secret."""
+    settings = {"staging": settings_of(more=f", secrets: {{KEY: '{SECRET}'}}"), "production": settings_of()}
+    return record_account(root, settings=settings)
 
 
 def trust_of(recording: Recording, role: str) -> Policy:

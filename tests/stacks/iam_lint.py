@@ -43,7 +43,7 @@ def _action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
     details = _DATA.actions.get_action_details(service, name)
     kinds = [_kind(service, each["name"]) for each in details["resourceTypes"]]
     yield from _resources(texts(statement.get("Resource", "*")), kinds)
-    known = {key for key in details["conditionKeys"]}
+    known = set(details["conditionKeys"])
     known |= {key for each in (*details["resourceTypes"], *kinds) for key in each.get("conditionKeys") or ()}
     for keys in statement.get("Condition", {}).values():
         for key in keys:
@@ -96,3 +96,10 @@ def _overlap(one: str, other: str) -> bool:
 
 def _like(pattern: str, name: str) -> bool:
     return _overlap(pattern.lower(), name.lower())
+
+
+def changes(action: str) -> bool:
+    """Does AWS say that the action changes something, or gives access to it?"""
+    service, _, name = action.partition(":")
+    level: str = _DATA.actions.get_action_details(service, name)["accessLevel"]
+    return level not in ("Read", "List")
