@@ -103,3 +103,9 @@ def changes(action: str) -> bool:
     service, _, name = action.partition(":")
     level: str = _DATA.actions.get_action_details(service, name)["accessLevel"]
     return level not in ("Read", "List")
+
+
+def exists(action: str) -> bool:
+    """Is there such an action? Some calls of an API need the permission of another one."""
+    service, _, name = action.partition(":")
+    return bool(_DATA.actions.action_exists(service, name))
