@@ -278,7 +278,7 @@ def refused_program(kind: str) -> None:
         "type": lambda: sdk.sns.Topic("x", display_name=7),
         "missing": lambda: sdk.apprunner.Service("x", service_name="x", source_configuration={"image_repository": {}}),
         "unsupported": lambda: sdk.iam.Role("x", assume_role_policy=trust, managed_policy_arns=[PULL]),
-        "unknown": lambda: sdk.cloudwatch.Dashboard("x", dashboard_name="x", dashboard_body="{}"),
+        "unknown": lambda: sdk.sqs.Queue("x"),
     }
     programs[kind]()
 
@@ -290,7 +290,7 @@ def refused_program(kind: str) -> None:
         ("type", ["displayName", "expected a value of type string, got integer"]),
         ("missing", ["sourceConfiguration.imageRepository.imageIdentifier", "is required"]),
         ("unsupported", ["managedPolicyArns", "the sandbox does not have this property"]),
-        ("unknown", ["does not know the type aws:cloudwatch/dashboard:Dashboard", "aws:sns/topic:Topic"]),
+        ("unknown", ["does not know the type aws:sqs/queue:Queue", "aws:sns/topic:Topic"]),
     ],
 )
 def test_what_the_provider_does_not_know_is_refused_before_anything_is_made(
