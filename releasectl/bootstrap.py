@@ -92,6 +92,9 @@ class Work(Protocol):
     def state(self) -> Mapping[str, Any]:
         """What the last operation found as state, {} when there is none."""
 
+    def free(self, url: str) -> tuple[str, ...]:
+        """Take away the locks of engines that died here; those. Raises StackLocked for any other."""
+
     def open(self, backend: str) -> AbstractContextManager[Session]:
         """An engine on a state; "" is an empty one that is nobody's."""
 
@@ -104,6 +107,7 @@ class Past:
     repository: Repository | None = None
     owns_provider: bool = False
     begun: Mapping[str, tuple[str, Mapping[str, object]]] = field(default_factory=dict)
+    outputs: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,13 @@ class Look:
 
     account: Account
     plan: Plan
+    past: Past
     makes_bucket: bool
 
     @property
     def is_ready(self) -> bool:
         """Nothing is left to do."""
-        return not self.makes_bucket and not self.plan.changes and not self.plan.pending
+        return not self.plan.changes and not self.plan.pending and self.plan.outputs == self.past.outputs
 
 
 def stages(pipeline: Pipeline, only: Iterable[str]) -> tuple[Stage, ...]:
@@ -152,6 +157,7 @@ def remembered(state: Mapping[str, Any]) -> Past:
         repository=Repository(**known) if isinstance(known, dict) else None,
         owns_provider=any(one["type"] == PROVIDER for one in (*resources, *pending)),
         begun={one["urn"]: (one["type"], one.get("inputs") or {}) for one in pending},
+        outputs=outputs,
     )
 
 
@@ -170,16 +176,20 @@ def look(account: Account, cloud: Cloud, work: Work, *, asked: Repository) -> Lo
     account = _decided(account, past, cloud, asked)
     work.lay_out(account)
     with work.open(backend(account) if past.is_there else "") as session:
-        return Look(account, session.preview(), makes_bucket=not there)
+        return Look(account, session.preview(), past, makes_bucket=not there)
 
 
 def run(looked: Look, cloud: Cloud, work: Work, *, say: Callable[[str], None]) -> Result:
-    """Do it. It may be asked again at any time, whatever the last time came to."""
+    """Do it. It may be asked again at any time, whatever the last time came to. Raises StackLocked."""
     account = looked.account
+    if looked.is_ready:
+        return Result(looked.plan)
     if looked.makes_bucket:
         say(f"making the bucket {account.bucket}")
         cloud.make_bucket(account.bucket, account.region, account.id)
     work.lay_out(account)
+    for lock in work.free(backend(account)):
+        say(f"taking away the lock of a dead engine: {lock}")
     with work.open(backend(account)) as session:
         session.inventory()
         begun = remembered(work.state()).begun

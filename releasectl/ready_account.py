@@ -4,8 +4,8 @@ Comes in: the outputs of bootstrap's program. Goes out: lines for the settings, 
 data. It knows names and ARNs alone, none of which is a secret, so they are variables of GitHub and no secrets.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -37,9 +37,10 @@ class Ready:
     build: str = ""
 
     @classmethod
-    def of(cls, outputs: Mapping[str, object]) -> "Ready":
-        """What the program exported."""
-        return _ADAPTER.validate_python(dict(outputs))
+    def of(cls, outputs: Mapping[str, object], order: Sequence[str]) -> "Ready":
+        """What the program exported, its environments in the order of the pipeline: the engine sorts them."""
+        made = _ADAPTER.validate_python(dict(outputs))
+        return replace(made, environments={name: made.environments[name] for name in order})
 
     def settings(self) -> dict[str, dict[tuple[str, ...], str]]:
         """What belongs into each settings file."""
@@ -88,15 +89,19 @@ class Ready:
             file = f"Pulumi.{name}.yaml"
             lines += ["", f"In {file}, below `config:`" + (" (written)" if file in written else "") + ":"]
             lines += [f"  {BACKEND}: {one.backend}", f"  {BOUNDARY}: {one.boundary}"]
-            lines += [
-                "and, before its stack is first made, beside `config:`:",
-                f"secretsprovider: {one.secretsprovider}",
-            ]
+            lines.append(
+                "Once that is there, for secrets in its settings; it changes the file, which is then committed:"
+            )
+            made = f"pulumi stack init {name} --secrets-provider '{one.secretsprovider}'"
+            lines.append(f'  eval "$(releasectl env {name})" && {made}')
+        where = f"--repo {self.repository['name']}"
         lines += ["", f"On GitHub, in {self.repository['name']}:"]
-        lines += [f"  gh variable set {key} --body {value}" for key, value in self.variables().items()]
+        lines += [f"  gh variable set {key} {where} --body {value}" for key, value in self.variables().items()]
         for name, variables in self.of_environments().items():
             lines.append(f"  gh api --method PUT repos/{self.repository['name']}/environments/{name}")
-            lines += [f"  gh variable set {key} --env {name} --body {value}" for key, value in variables.items()]
+            lines += [
+                f"  gh variable set {key} {where} --env {name} --body {value}" for key, value in variables.items()
+            ]
         return "\n".join([*lines, "", "More: docs/account.md"])
 
 

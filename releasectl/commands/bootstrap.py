@@ -57,13 +57,13 @@ def bootstrap(  # noqa: PLR0913 - one parameter an option
     cloud = AwsAccount(where)
     identity = cloud.identity()
     say(f"AWS account {identity.account}, as {identity.arn}, region {where}")
-    say(f"GitHub repository {named.name}{_numbers(named)}")
     account = Account(
         identity.partition, identity.account, where, bucket or bucket_name(identity.account, where), named, stages
     )
     with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:
         work = AccountFolder(root, Path(folder), where, Engine(lambda line: say(f"  {line}")))
         looked = ready.look(account, cloud, work, asked=asked)
+        say(f"GitHub repository {looked.account.repository.name}{_numbers(looked.account.repository)}")
         _show(looked, as_json=as_json and preview)
         if preview:
             return
@@ -72,7 +72,7 @@ def bootstrap(  # noqa: PLR0913 - one parameter an option
         result = ready.run(looked, cloud, work, say=say)
     if failure := ready.failed(result):
         raise failure
-    made = Ready.of(result.plan.outputs)
+    made = Ready.of(result.plan.outputs, [stage.name for stage in stages])
     written = _write(root, made) if write else []
     if as_json:
         print_json(made.as_json() | {"changed": not looked.is_ready, "written": written})

@@ -6,6 +6,7 @@ and an engine on the one state that is meant: whatever backend a person is logge
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from typing import Any
 
 from releasectl import bootstrap, target
 from releasectl.account import FILE, Account
+from releasectl.edges.locks import Locks
 from releasectl.edges.pulumi import Engine, Session
+from releasectl.locks import StackLocked
 
 # Made once by `pulumi stack init` with the passphrase, so that every run has the same.
 SALT = "v1:Vi1YHtC/PF0=:v1:wJRQo6jN1ZBBVJdR:/tTb5zlRaNSefGKYbH43a5qLB8Ie1A=="
@@ -49,6 +52,22 @@ class AccountFolder:
         found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         path.unlink(missing_ok=True)
         return found
+
+    def free(self, url: str) -> tuple[str, ...]:
+        """Take away the locks of engines that died on this host; those. Raises StackLocked for any other."""
+        known = Locks(environment={})
+        held = known.held(url, bootstrap.PROJECT, bootstrap.STACK)
+        ours = [lock for lock in held if lock.host == socket.gethostname() and not known.lives(lock)]
+        others = [lock for lock in held if lock not in ours]
+        if others:
+            where = " ".join(lock.where.partition("?")[0] for lock in others)
+            raise StackLocked(
+                f"making the account ready: {'; '.join(map(str, others))} holds its state",
+                f"Wait for that update to end. If its process is dead: aws s3 rm {where}",
+            )
+        for lock in ours:
+            known.remove(lock)
+        return tuple(map(str, ours))
 
     @contextmanager
     def open(self, backend: str) -> Iterator[Session]:
