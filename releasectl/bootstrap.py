@@ -151,10 +151,12 @@ def remembered(state: Mapping[str, Any]) -> Past:
         return Past()
     outputs = next((one.get("outputs") or {} for one in resources if one["type"] == "pulumi:pulumi:Stack"), {})
     pending = [one["resource"] for one in deployment.get("pending_operations") or () if one["type"] == "creating"]
-    known = outputs.get("repository")
+    marks = next(
+        (tags for one in resources if "repository" in (tags := (one.get("inputs") or {}).get("tags") or {})), {}
+    )
     return Past(
         is_there=True,
-        repository=Repository(**known) if isinstance(known, dict) else None,
+        repository=_repository(marks) if marks else None,
         owns_provider=any(one["type"] == PROVIDER for one in (*resources, *pending)),
         begun={one["urn"]: (one["type"], one.get("inputs") or {}) for one in pending},
         outputs=outputs,
@@ -251,6 +253,11 @@ def _found(
 ) -> dict[str, str]:  # fmt: skip
     looked = {urn: cloud.find(kind, inputs, account) for urn, (kind, inputs) in begun.items()}
     return {urn: found for urn, found in looked.items() if found}
+
+
+def _repository(tags: Mapping[str, str]) -> Repository:
+    """By what everything is tagged with: outputs are there only after a run that went well."""
+    return Repository(tags["repository"], tags.get("repository-id", ""), tags.get("repository-owner-id", ""))
 
 
 def project_file() -> str:

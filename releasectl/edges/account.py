@@ -98,7 +98,10 @@ class AwsAccount:
                 return None
 
     def find(self, kind: str, inputs: Mapping[str, object], account: Account) -> str:
-        """The id of what was begun; "" when it is not there, or when its create is a put that is simply made again."""
+        """The id of what was begun, by bootstrap's tags: what has the name alone is somebody else's.
+
+        "" when it is not there, or when its create is a put that is simply made again.
+        """
         look = FOUND.get(kind)
         if look is None:
             return ""
@@ -130,28 +133,38 @@ def _taken(name: str, cause: str) -> BucketTaken:
 def _role(asked: AwsAccount, inputs: Mapping[str, object], _account: Account) -> str:
     iam = asked.client("iam")
     try:
-        return str(iam.get_role(RoleName=inputs["name"])["Role"]["RoleName"])
+        found = iam.get_role(RoleName=inputs["name"])["Role"]
     except iam.exceptions.NoSuchEntityException:
         return ""
+    return str(found["RoleName"]) if TAG in found.get("Tags", ()) else ""
 
 
 def _policy(asked: AwsAccount, inputs: Mapping[str, object], account: Account) -> str:
     iam = asked.client("iam")
+    arn = account.arn("iam", f"policy/{inputs['name']}")
     try:
-        arn = account.arn("iam", f"policy/{inputs['name']}")
-        return str(iam.get_policy(PolicyArn=arn)["Policy"]["Arn"])
+        tags = iam.list_policy_tags(PolicyArn=arn)["Tags"]
     except iam.exceptions.NoSuchEntityException:
         return ""
+    return arn if TAG in tags else ""
 
 
 def _provider(asked: AwsAccount, _inputs: Mapping[str, object], account: Account) -> str:
-    return account.provider if asked.audiences(account.provider) is not None else ""
+    iam = asked.client("iam")
+    try:
+        found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=account.provider)
+    except iam.exceptions.NoSuchEntityException:
+        return ""
+    return account.provider if TAG in found.get("Tags", ()) else ""
 
 
 def _alias(asked: AwsAccount, inputs: Mapping[str, object], _account: Account) -> str:
-    pages = asked.client("kms").get_paginator("list_aliases").paginate()
-    names = {one["AliasName"] for page in pages for one in page["Aliases"]}
-    return str(inputs["name"]) if inputs["name"] in names else ""
+    """By the tags of the key that it leads to: it has none itself."""
+    kms = asked.client("kms")
+    pages = kms.get_paginator("list_aliases").paginate()
+    keys = [one.get("TargetKeyId") for page in pages for one in page["Aliases"] if one["AliasName"] == inputs["name"]]
+    ours = any(_tags(kms, key).get(TAG["Key"]) == TAG["Value"] for key in keys if key)
+    return str(inputs["name"]) if ours else ""
 
 
 def _key(asked: AwsAccount, inputs: Mapping[str, object], _account: Account) -> str:
@@ -162,10 +175,13 @@ def _key(asked: AwsAccount, inputs: Mapping[str, object], _account: Account) -> 
             said = kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"]
             if said.get("Description") != inputs.get("description") or said.get("KeyState") != "Enabled":
                 continue
-            tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=one["KeyId"])["Tags"]}
-            if tags == inputs.get("tags"):
+            if _tags(kms, one["KeyId"]) == inputs.get("tags"):
                 return str(one["KeyId"])
     return ""
+
+
+def _tags(kms: Any, key: str) -> dict[str, str]:
+    return {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key)["Tags"]}
 
 
 FOUND: Mapping[str, Callable[[AwsAccount, Mapping[str, object], Account], str]] = {

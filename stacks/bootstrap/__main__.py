@@ -34,7 +34,7 @@ def declare() -> None:
     environments = {}
     for ground in grounds:
         name = ground.stage.name
-        roles = environment_roles(ground, state=key, secrets=secrets_key(name), after=after)
+        roles = environment_roles(ground, state=key, secrets=secrets_key(account, name), after=after)
         environments[name] = {
             "backend": f"s3://{account.bucket}/{name}?region={account.region}&awssdk=v2",
             "secretsprovider": f"awskms://{secrets_alias(name)}?region={account.region}",

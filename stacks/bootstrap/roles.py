@@ -34,7 +34,7 @@ def provider(account: Account) -> list[pulumi.Resource]:
         "github",
         url=f"https://{ISSUER}",
         client_id_lists=[AUDIENCE],
-        tags=tags.shared(),
+        tags=tags.shared(account),
         opts=pulumi.ResourceOptions(protect=True),
     )
     return [made]
@@ -59,7 +59,7 @@ def environment_roles(
     ground: Ground, *, state: pulumi.Output[str], secrets: pulumi.Output[str], after: list[pulumi.Resource]
 ) -> Mapping[str, pulumi.Output[str]]:
     """The ARNs of one environment, by what they are for."""
-    name, account, marks = ground.stage.name, ground.account, tags.of(ground.stage.name)
+    name, account, marks = ground.stage.name, ground.account, tags.of(ground.account, ground.stage.name)
     fence = _policy(named.boundary_name(name), document(*boundary(ground)), marks)
     reads = {
         what: _policy(f"{named.PREFIX}-{name}-{what}", text, marks) for what, text in read_policies(ground).items()
@@ -81,8 +81,9 @@ def environment_roles(
 
 def build_role_of(first: Ground, after: list[pulumi.Resource]) -> pulumi.Output[str]:
     """The ARN of the role that pushes new images, to where the first environment takes them from."""
-    role = _role(named.build_role(), build_trust(first.account), tags.shared(), after)
-    role.may(_policy(f"{role.name}-images", build_policy(first), tags.shared()), "images")
+    marks = tags.shared(first.account)
+    role = _role(named.build_role(), build_trust(first.account), marks, after)
+    role.may(_policy(f"{role.name}-images", build_policy(first), marks), "images")
     return role.made.arn
 
 

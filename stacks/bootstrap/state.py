@@ -43,7 +43,7 @@ def state_bucket(account: Account) -> pulumi.Output[str]:
         restrict_public_buckets=True,
         opts=options,
     )
-    key = _key("state", state_alias(), "What is in the bucket of the states", tags.shared())
+    key = _key("state", state_alias(), "What is in the bucket of the states", tags.shared(account))
     aws.s3.BucketServerSideEncryptionConfiguration(
         "state",
         bucket=name,
@@ -64,10 +64,10 @@ def state_bucket(account: Account) -> pulumi.Output[str]:
     return key
 
 
-def secrets_key(stage: str) -> pulumi.Output[str]:
+def secrets_key(account: Account, stage: str) -> pulumi.Output[str]:
     """The ARN of the key that an environment's secrets are kept with: another environment's role cannot use it."""
     return _key(
-        f"{stage}-secrets", secrets_alias(stage), f"Secrets in the state of {stage}", tags.of(stage)
+        f"{stage}-secrets", secrets_alias(stage), f"Secrets in the state of {stage}", tags.of(account, stage)
     )  # fmt: skip
 
 
