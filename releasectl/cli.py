@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from releasectl.commands import drift, look, print_json, release, stop, teardown, unlock
+from releasectl.commands import bootstrap, drift, look, print_json, release, stop, teardown, unlock
 from releasectl.errors import ControllerError
 
 INTERRUPTED = 130
@@ -35,6 +35,7 @@ for command in (
     *(look.check, look.preview, look.status, look.history, look.explain, look.env),
     *(release.reconcile, release.bump, release.promote, release.rollback, release.redeploy),
     *(stop.hold, stop.reject),
+    bootstrap.bootstrap,
     drift.drift,
     unlock.unlock,
     teardown.teardown,
