@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from releasectl.commands import drift, init, look, print_json, release, stop, teardown, unlock
+from releasectl.commands import doctor, drift, init, look, print_json, release, stop, teardown, unlock
 from releasectl.errors import ControllerError
 
 INTERRUPTED = 130
@@ -32,7 +32,7 @@ def cli() -> None:
 
 
 for command in (
-    init.init,
+    *(init.init, doctor.doctor),
     *(look.check, look.preview, look.status, look.history, look.explain, look.env),
     *(release.reconcile, release.bump, release.promote, release.rollback, release.redeploy),
     *(stop.hold, stop.reject),

@@ -24,7 +24,7 @@ from releasectl.ignore import Rule, concerns, is_path, overlaps
 from releasectl.release import ServiceName
 from stacks import fitting, names
 from stacks.alert_settings import Alerts
-from stacks.kinds import Backend, Region, SecurityGroup, Subnet, Vpc, VpcEndpoint
+from stacks.kinds import AccountId, Backend, Region, SecurityGroup, Subnet, Vpc, VpcEndpoint
 from stacks.service_settings import ServiceSettings
 from stacks.shape import WRITTEN
 
@@ -107,9 +107,13 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is below `config:`. An empty `backend` is the one the Pulumi CLI is logged in to."""
+    """What is below `config:`. An empty `backend` is the one the Pulumi CLI is logged in to.
+
+    `aws:allowedAccountIds` is the provider's own guard: it touches no other account. [] lets it touch any.
+    """
 
     region: Annotated[Region, Field(alias="aws:region")]
+    accounts: Annotated[tuple[AccountId, ...], Field(alias="aws:allowedAccountIds")] = ()
     backend: Annotated[Backend, Field(alias=f"{names.PROJECT}:backend")] = ""
     alerts: Annotated[Alerts, Field(alias=f"{names.PROJECT}:alerts", default_factory=Alerts)]
     network: Annotated[Network, Field(alias=f"{names.PROJECT}:network")] = Network()
