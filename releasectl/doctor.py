@@ -7,7 +7,7 @@ not ask", which is never fine. Nothing here asks by itself, and nothing changes 
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +35,7 @@ class Diagnosis:
     where: str
     message: str
     remedy: str = ""
+    error: str = ""  # the class of what kept us from an answer
 
     def __str__(self) -> str:
         remedy = f"\n    {self.remedy}" if self.remedy else ""
@@ -84,7 +85,8 @@ class Question:
         except ControllerError as error:
             stays = self.must and error.retry is not Retry.BACKOFF
             severity = Severity.PROBLEM if stays else Severity.UNKNOWN
-            return (Diagnosis(severity, self.subject.rule, self.subject.where, error.message, error.remedy),)
+            about = self.subject
+            return (Diagnosis(severity, about.rule, about.where, error.message, error.remedy, type(error).__name__),)
         return tuple(self.judge(self.subject, facts))
 
 
@@ -96,7 +98,17 @@ def known(subject: Subject, facts: object, judge: Callable[[Subject, Any], Itera
 def examine(questions: Sequence[Question]) -> tuple[Diagnosis, ...]:
     """Every diagnosis, in the order of the questions."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return tuple(one for answer in pool.map(Question.answer, questions) for one in answer)
+        return _together(one for answer in pool.map(Question.answer, questions) for one in answer)
+
+
+def _together(diagnoses: Iterable[Diagnosis]) -> tuple[Diagnosis, ...]:
+    """What is so in the same words in several places is said once: environments often share an account."""
+    places: dict[Diagnosis, list[str]] = {}
+    for one in diagnoses:
+        found = places.setdefault(replace(one, where=""), [])
+        if one.where not in found:
+            found.append(one.where)
+    return tuple(replace(said, where=", ".join(found)) for said, found in places.items())
 
 
 def exit_code(diagnoses: Iterable[Diagnosis]) -> int:

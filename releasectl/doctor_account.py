@@ -127,12 +127,12 @@ def linked(subject: Subject, there: tuple[str, ...]) -> Iterator[Diagnosis]:
     lacking = [name for name in ROLES if name not in there]
     if not lacking:
         yield subject.fine("ECS, load balancing and scaling have their service-linked roles")
-    for name in lacking:
-        yield subject.warning(
-            f"the service-linked role {name} is not there yet; AWS makes it with the first service, if the role that "
-            "deploys may",
-            f"Run `aws iam create-service-linked-role --aws-service-name {ROLES[name]}`.",
-        )
+        return
+    commands = [f"`aws iam create-service-linked-role --aws-service-name {ROLES[name]}`" for name in lacking]
+    yield subject.warning(
+        f"{', '.join(lacking)}: not there yet. AWS makes them with the first service, if the role that deploys may",
+        f"Run {', '.join(commands)}.",
+    )
 
 
 def within(needed: float, subject: Subject, quota: Quota) -> Iterator[Diagnosis]:

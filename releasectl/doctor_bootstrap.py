@@ -5,7 +5,8 @@ diagnoses. Without all this a person can still release with credentials of their
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from releasectl.doctor import Diagnosis, Question, Subject
@@ -20,28 +21,40 @@ REMEDY = "Run `releasectl bootstrap`, once in an account."
 _SUBJECT = re.compile(r"repo:(?P<owner>[^@/:]+)(?P<ids>@\d+)?/(?P<name>[^@/:]+)(@\d+)?:(?P<job>.+)")
 
 
+@dataclass(frozen=True)
+class Trust:
+    """Whether the account knows GitHub's tokens, and its roles, None where there is none of that name."""
+
+    is_trusting: bool
+    roles: Mapping[str, Role | None]
+
+
 def questions(wanted: Wanted, account: Account, repository: str, *, is_first: bool) -> Iterator[Question]:
     """`repository` is owner/name, "" where that is not known."""
-    subject = Subject("bootstrap", wanted.environment)
-    yield Question(subject, partial(account.trusts, wanted.region, ISSUER), provider)
     names = [f"releasectl-{wanted.environment}-{kind}" for kind in ("preview", "deploy")]
-    for name in [*names, *([BUILD] if is_first else [])]:
-        yield Question(subject, partial(account.role, wanted.region, name), partial(trusting, name, repository))
+    names += [BUILD] if is_first else []
+
+    def ask() -> Trust:
+        roles = {name: account.role(wanted.region, name) for name in names}
+        return Trust(account.trusts(wanted.region, ISSUER), roles)
+
+    yield Question(Subject("bootstrap", wanted.environment), ask, partial(ready, repository))
 
 
-def provider(subject: Subject, is_there: bool) -> Iterator[Diagnosis]:
-    """Whether AWS believes GitHub's tokens at all."""
-    if is_there:
-        yield subject.fine("the account knows GitHub's tokens")
-    else:
-        yield subject.warning("the account does not know GitHub's tokens, so no workflow can log in", REMEDY)
+def ready(repository: str, subject: Subject, found: Trust) -> Iterator[Diagnosis]:
+    """What is not there at all, and then what is there and wrong."""
+    lacking = [] if found.is_trusting else ["the OIDC provider of GitHub"]
+    lacking += [f"the role {name}" for name, role in found.roles.items() if role is None]
+    if lacking:
+        yield subject.warning(f"workflows of GitHub cannot log in: {', '.join(lacking)} is not there", REMEDY)
+    for role in found.roles.values():
+        if role is not None:
+            yield from trusting(role, repository, subject)
 
 
-def trusting(name: str, repository: str, subject: Subject, role: Role | None) -> Iterator[Diagnosis]:
+def trusting(role: Role, repository: str, subject: Subject) -> Iterator[Diagnosis]:
     """A role that trusts one form of GitHub's subject alone refuses the jobs of a repository that has the other."""
-    if role is None:
-        yield subject.warning(f"there is no role {name}, so no workflow can take it", REMEDY)
-        return
+    name = role.name
     found = [match for text in role.subjects if (match := _SUBJECT.fullmatch(text))]
     open_to = [text for text in role.subjects if "*" in text]
     others = sorted({named for match in found if (named := f"{match['owner']}/{match['name']}") != repository})

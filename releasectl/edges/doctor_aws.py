@@ -27,7 +27,6 @@ from releasectl.doctor_facts import (
     Way,
 )
 from releasectl.edges import aws
-from releasectl.errors import ControllerError
 
 # What AWS calls "there is no such thing", service by service.
 _ABSENT = {
@@ -44,14 +43,6 @@ _QUOTAS = {
 }
 _MAKING = threading.Lock()
 _EVERYWHERE = {"0.0.0.0/0", "::/0"}
-
-
-class NoSuchQuota(ControllerError):
-    """AWS tells no such quota in this region.
-
-    Why: Its name or code is another by now, or the service is not offered there.
-    Do: Look it up in the console of Service Quotas; nothing else depends on it.
-    """
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ class DoctorAws:
         )  # fmt: skip
 
     def quota(self, region: str, kind: str) -> Quota:
-        """How much there may be. Raises NoSuchQuota."""
+        """How much there may be; AwsFailed also where AWS names no such quota."""
         client = _client(region, "service-quotas")
         with aws.asking(f"asking for the quota of {kind} in {region}"):
             service, code, name = _QUOTAS[kind]
@@ -113,7 +104,7 @@ class DoctorAws:
                 found = next((each for each in every if each["QuotaName"].lower().endswith(name)), None)
         if found is None:
             message = f"asking for the quota of {kind} in {region}: AWS names none so"
-            raise NoSuchQuota(message, "Look in the console of Service Quotas.")
+            raise aws.AwsFailed(message, "Look it up in the console of Service Quotas.")
         return Quota(found["QuotaName"], found["Value"], self._used(region, kind))
 
     def subscriptions(self, region: str, topic: str) -> tuple[Subscription, ...]:
