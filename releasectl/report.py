@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from releasectl.admission import Admission
 from releasectl.plain_text import plain
-from releasectl.plan import Change, Plan
+from releasectl.plan import Change, Plan, inner
 from releasectl.record import Deployment
 from releasectl.release_notes import Commit
 from releasectl.verify import Observation
@@ -26,7 +26,9 @@ def plan(planned: Plan) -> str:
     """The plan: words first, then a line for each resource with its properties."""
     lines = [f"plan {planned.identity[:12]}: {planned.sentence}"]
     for change in planned.changes:
-        lines.append(f"  {change.operation:8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}")
+        lines.append(
+            f"  {planned.word(change):8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}"
+        )
         lines += [f"             {line}" for line in _properties(change)]
     return plain("\n".join(lines))
 
@@ -34,8 +36,8 @@ def plan(planned: Plan) -> str:
 def _properties(change: Change) -> Iterable[str]:
     if change.operation in ("create", "delete"):
         return
-    for prop in change.properties:
-        yield f"{prop.path}: {_value(prop.before)} -> {_value(prop.after)}"
+    for one in (one for prop in change.properties for one in inner(prop)):
+        yield f"{one.path}: {_value(one.before)} -> {_value(one.after)}"
 
 
 def _value(value: object) -> str:

@@ -13,39 +13,23 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from releasectl.document import shown, wrong
+from stacks.kinds import between, integer, matches, pattern
 
-# Two settings files, one rule for each kind of address; the patterns are also those of the JSON schema.
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 _TEAM = re.compile(r"T[A-Z0-9]{5,20}")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{5,20}")
-_CIPHERTEXT = re.compile(r"[A-Za-z0-9+/=:_-]{16,}")  # `v1:nonce:text` of a passphrase, plain base64 of a KMS key
+_BASE64 = "[A-Za-z0-9+/]{8,}=*"
+_CIPHERTEXT = re.compile(f"(v1:{_BASE64}:)?{_BASE64}")  # with its nonce, or as Pulumi Cloud writes it
 
 
-def _matches(pattern: re.Pattern[str], message: str, remedy: str) -> AfterValidator:
-    def check(text: str) -> str:
-        if pattern.fullmatch(text):
-            return text
-        raise wrong(f"is {shown(text)}, {message}", remedy)
-
-    return AfterValidator(check)
-
-
-def _pattern(pattern: re.Pattern[str]) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^({pattern.pattern})$"})
-
-
-def _between(low: int, high: int, off: str = "") -> AfterValidator:
+def _threshold(most: int) -> AfterValidator:
     def check(number: float) -> float:
-        if low <= number <= high:
+        if 0 <= number <= most:
             return number
-        raise wrong(f"is {number}, outside {low} to {high}", f"Write a number from {low} to {high}{off}.")
+        raise wrong(f"is {number}, outside 0 to {most}", f"Write a number from 0 to {most}, where 0 is no such alarm.")
 
     return AfterValidator(check)
-
-
-def _number(kind: str, low: int, high: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": kind, "minimum": low, "maximum": high})
 
 
 def _once(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,15 +89,11 @@ def _ciphertext(text: str) -> str:
     )
 
 
-OFF = ", where 0 is no such alarm"
-
-Email = Annotated[
-    str, _pattern(_EMAIL), _matches(_EMAIL, "which is no address", "Write one such as `team@example.com`.")
-]
+Email = Annotated[str, pattern(_EMAIL), matches(_EMAIL, "which is no address", "Write one such as `team@example.com`.")]
 Phone = Annotated[
     str,
-    _pattern(_PHONE),
-    _matches(
+    pattern(_PHONE),
+    matches(
         _PHONE,
         "which is no number that can be called from anywhere",
         'Write `+`, country and number without spaces, in quotes, such as `"+491701234567"`.',
@@ -121,8 +101,8 @@ Phone = Annotated[
 ]
 SlackTeam = Annotated[
     str,
-    _pattern(_TEAM),
-    _matches(
+    pattern(_TEAM),
+    matches(
         _TEAM,
         "which is no ID of a Slack workspace",
         "Copy it from the Amazon Q Developer console; it begins with `T`, such as `T0123ABCD`.",
@@ -130,24 +110,24 @@ SlackTeam = Annotated[
 ]
 SlackChannel = Annotated[
     str,
-    _pattern(_CHANNEL),
-    _matches(
+    pattern(_CHANNEL),
+    matches(
         _CHANNEL,
         "which is no ID of a Slack channel",
         "Copy it from the end of the channel's link; it begins with `C` or `G`, such as `C0123ABCD`.",
     ),
 ]
-Ciphertext = Annotated[str, _pattern(_CIPHERTEXT), AfterValidator(_ciphertext)]
+Ciphertext = Annotated[str, pattern(_CIPHERTEXT), AfterValidator(_ciphertext)]
 _ONE_SECRET = {
     "type": "object",
     "required": ["secure"],
     "properties": {"secure": {"type": "string", "pattern": f"^({_CIPHERTEXT.pattern})$"}},
     "additionalProperties": False,
 }
-Percent = Annotated[float, _between(0, 100, OFF), _number("number", 0, 100)]
+Percent = Annotated[float, _threshold(100), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
 # App Runner ends a request after 120 s, a load balancer answers 504 after 60.
-Milliseconds = Annotated[int, _between(0, 120_000, OFF), _number("integer", 0, 120_000)]
-Requests = Annotated[int, _between(1, 1_000_000), _number("integer", 1, 1_000_000)]
+Milliseconds = Annotated[int, _threshold(120_000), integer(0, 120_000)]
+Requests = Annotated[int, between(1, 1_000_000), integer(1, 1_000_000)]
 
 
 @dataclass(frozen=True)

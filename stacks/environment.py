@@ -5,8 +5,10 @@ finds everything again. A service that has no digest yet gets its repository and
 place for its first image. It never decides what runs: the digests are the release's.
 """
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 import pulumi
 import pulumi_aws as aws
@@ -21,21 +23,34 @@ from stacks.names import Place
 from stacks.notifications import failed_deployments, topic
 from stacks.own import own_resources
 from stacks.registry import Repository, borrowed_repository, own_repository
-from stacks.runtimes import ecs
-from stacks.runtimes.app_runner import AppRunner
-from stacks.runtimes.ecs_express import EcsExpress
-from stacks.runtimes.fargate import Fargate
 from stacks.runtimes.running import Cluster, Ground, Running
 from stacks.service_settings import ServiceSettings
 from stacks.settings import Settings
 from stacks.shape import SHAPES
 
 Outputs = Mapping[str, pulumi.Input[object]]
-RUNTIMES: Mapping[str, type[AppRunner] | type[EcsExpress] | type[Fargate]] = {
-    "app-runner": AppRunner,
-    "ecs-express": EcsExpress,
-    "fargate": Fargate,
+# Modules are imported when a service needs them: each brings parts of the SDK that take a third of a second to load.
+RUNTIMES = {
+    "app-runner": ("stacks.runtimes.app_runner", "AppRunner"),
+    "ecs-express": ("stacks.runtimes.ecs_express", "EcsExpress"),
+    "fargate": ("stacks.runtimes.fargate", "Fargate"),
 }
+
+
+class Runtime(Protocol):
+    """What each of them is: a component that knows what runs."""
+
+    running: Running
+
+    def __init__(self, place: Place, *, pin: Pin, settings: ServiceSettings, ground: Ground) -> None:
+        """Declares the service."""
+
+
+def runtime(name: str) -> type[Runtime]:
+    """The component of one runtime."""
+    module, component = RUNTIMES[name]
+    found: type[Runtime] = getattr(importlib.import_module(module), component)
+    return found
 
 
 class Environment(pulumi.ComponentResource):
@@ -84,7 +99,11 @@ class Environment(pulumi.ComponentResource):
 
     def _ecs(self, name: str, release: Release) -> Cluster | None:
         needed = set(self._runtimes(release, pinned=True)) - {"app-runner"}
-        return ecs.cluster(name, self) if needed else None
+        if not needed:
+            return None
+        from stacks.runtimes import ecs  # noqa: PLC0415 - as the runtimes
+
+        return ecs.cluster(name, self)
 
     def _service(self, place: Place, pin: Pin, settings: ServiceSettings) -> Outputs:
         repository = self._repository(place, settings)
@@ -112,7 +131,7 @@ class Environment(pulumi.ComponentResource):
             watch=self._alarms(place, settings),
             policy=self._policies.get(place.service, ""),
         )
-        running = RUNTIMES[settings.runtime](place, pin=pin, settings=settings, ground=ground).running
+        running = runtime(settings.runtime)(place, pin=pin, settings=settings, ground=ground).running
         failed_deployments(place, running.metrics.failures, topic=self.topic, parent=self)
         running = replace(running, alarms={**running.alarms, **self._instances(place, settings, running)})
         self._running[place.service] = running
@@ -131,7 +150,7 @@ class Environment(pulumi.ComponentResource):
         if not settings.leaving:
             return None
         old = replace(settings, runtime=settings.leaving, leaving="")
-        running = RUNTIMES[settings.leaving](place, pin=pin, settings=old, ground=ground).running
+        running = runtime(settings.leaving)(place, pin=pin, settings=old, ground=ground).running
         return {"runtime": settings.leaving, "service": running.service, "url": running.url}
 
     def _alarms(

@@ -155,11 +155,7 @@ class Session:
         """What would change. Raises the error that the engine's words mean; a plan with problems is no plan."""
         result = self._operate("preview")
         if result.problems:
-            problem = result.problems[0]
-            raise engine_words.EngineFailed(
-                f"previewing {engine_words.name(problem.urn)}: {problem.message}",
-                "Mend what it names, then preview again.",
-            )
+            raise engine_words.no_plan(result.problems)
         return result.plan
 
     def drift(self) -> Refreshed:

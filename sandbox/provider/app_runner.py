@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from sandbox.provider.aws import found, given, retag, tag_list, tag_map
-from sandbox.provider.resource import Client, Failed, ResourceType, Update
+from sandbox.provider.resource import Client, Failed, ResourceType, Update, Wait
 from sandbox.provider.values import Properties
 
 # The two spell everything alike but for the first letter; the keys of these maps are the user's own.
@@ -111,8 +111,8 @@ def _await(client: Client, arn: str, operation: str, target: str = "RUNNING", *p
         time.sleep(_POLL_SECONDS)
 
 
-def _wait(client: Client, arn: str, operation: str) -> None:
-    _await(client, arn, operation)
+def _wait(client: Client, arn: str, wait: Wait) -> None:
+    _await(client, arn, wait.operation)
 
 
 def _delete(client: Client, arn: str, _known: Properties) -> None:

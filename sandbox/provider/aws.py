@@ -22,6 +22,28 @@ _NOT_FOUND = frozenset(
         "NotFound",
         "ResourceNotFound",
         "ResourceNotFoundException",
+        # EC2 and load balancing
+        "InvalidGroup.NotFound",
+        "InvalidSecurityGroupRuleId.NotFound",
+        "LoadBalancerNotFound",
+        "TargetGroupNotFound",
+        "ListenerNotFound",
+        "RuleNotFound",
+        # ECS and application auto scaling
+        "ClusterNotFoundException",
+        "ServiceNotFoundException",
+        "ObjectNotFoundException",
+        # KMS, SSM
+        "NotFoundException",
+        "ParameterNotFound",
+        # S3: the bucket, and what a bucket may be without
+        "404",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "OwnershipControlsNotFoundError",
+        "ServerSideEncryptionConfigurationNotFoundError",
     }
 )
 
@@ -77,13 +99,18 @@ def as_the_provider_says(error: "ClientError", service_id: str) -> str:
 
 
 def tag_list(tags: Mapping[str, str] | None) -> list[dict[str, str]]:
-    """{"a": "b"} -> [{"Key": "a", "Value": "b"}], the form of all five services."""
+    """{"a": "b"} -> [{"Key": "a", "Value": "b"}], the form of most services."""
     return [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
 
 
 def tag_map(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The way back."""
     return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def small(tags: Sequence[Mapping[str, str]], key: str = "key", value: str = "value") -> list[dict[str, str]]:
+    """The same tags in the spelling of a service that has another one, such as ECS."""
+    return [{key: tag["Key"], value: tag["Value"]} for tag in tags]
 
 
 def retag(

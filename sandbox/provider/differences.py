@@ -38,7 +38,7 @@ def deletes_first(kind: ResourceType, news: Properties) -> bool:
 
     The bridge's rule: a resource whose name was given and not made up cannot exist twice.
     """
-    return kind.delete_first or (kind.auto_named and "name" not in news.get(DEFAULTS, []))
+    return kind.delete_first or (kind.auto_named and kind.name not in news.get(DEFAULTS, []))
 
 
 def _walk(place: Place, new: Any, old: Any, given: Any) -> Iterator[tuple[str, Change]]:
@@ -70,8 +70,8 @@ def _keys(place: Place, new: dict[str, Any], old: dict[str, Any], given: Any) ->
 
 
 def _walk_list(place: Place, new: list[Any], old: list[Any], given: Any) -> Iterator[tuple[str, Change]]:
-    """All lists of these types are sets in the provider's schema, or have one element: order is no difference."""
-    if _sorted(new) == _sorted(old):
+    """Most lists of these types are sets in the provider's schema, or have one element: order is no difference."""
+    if new == old or (place.pattern not in place.kind.ordered and _sorted(new) == _sorted(old)):
         return
     for index in range(max(len(new), len(old))):
         inner = given[index] if isinstance(given, list) and index < len(given) else None

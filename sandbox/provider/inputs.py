@@ -8,11 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox.provider.resource import Place, ResourceType
+from sandbox.provider.resource import Failed, Place, ResourceType
 from sandbox.provider.schema import Shape, inputs_of, outputs_of, problems
 from sandbox.provider.values import DEFAULTS, UNKNOWN, Properties, is_blank, is_unknown, plain
+
+_DIGITS = 7  # of an automatic name
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class Configuration:
 def findings(kind: ResourceType, news: Properties) -> Iterator[tuple[str, str]]:
     """Path and reason of everything that is wrong with the program's inputs."""
     yield from problems(inputs_of(kind.token), news)
-    for name in sorted(kind.unsupported & plain(news).keys()):
-        yield name, "the sandbox does not have this property; real pulumi-aws does"
+    for name in sorted(plain(news)):
+        if any(fnmatchcase(name, pattern) for pattern in kind.unsupported):
+            yield name, "the sandbox does not have this property; real pulumi-aws does"
 
 
 def complete(
@@ -38,20 +42,26 @@ def complete(
     defaults: Properties = dict(kind.defaults)
     if "region" in shape.fields:
         defaults["region"] = configuration.region
-    if kind.auto_named:
-        defaults["name"] = _name(olds, name, seed)
+    if kind.auto_named and not news.get(kind.name):
+        defaults[kind.name] = _name(kind, olds, name, seed)
     if "tags" in shape.fields and configuration.tags and not is_unknown(news.get("tags")):
         news = news | {"tags": {**configuration.tags, **(news.get("tags") or {})}}
     result: Properties = _completed(shape, defaults, news)
     return result
 
 
-def _name(olds: Properties, name: str, seed: bytes) -> str:
+def _name(kind: ResourceType, olds: Properties, name: str, seed: bytes) -> str:
     """The old automatic name, or a new one: the logical name, a dash and seven hex digits, as the bridge does."""
-    was_automatic = "name" in olds.get(DEFAULTS, ["name"])
-    if was_automatic and isinstance(olds.get("name"), str):
-        return str(olds["name"])
-    return f"{name}-{hashlib.sha256(seed).hexdigest()[:7]}"
+    was_automatic = kind.name in olds.get(DEFAULTS, [kind.name])
+    if was_automatic and isinstance(olds.get(kind.name), str):
+        return str(olds[kind.name])
+    start = f"{'' if name.startswith(kind.name_start) else kind.name_start}{name}-"
+    if len(start) + _DIGITS > kind.name_limit:
+        raise Failed(
+            f"could not make instance of '{kind.token}': name '{start}' plus {_DIGITS} random chars is longer than "
+            f"maximum length {kind.name_limit}"
+        )
+    return start + hashlib.sha256(seed).hexdigest()[:_DIGITS]
 
 
 def _completed(shape: Shape, defaults: Mapping[str, Any], value: Any) -> Any:
@@ -59,7 +69,7 @@ def _completed(shape: Shape, defaults: Mapping[str, Any], value: Any) -> Any:
         # A policy that was given as an object. One unknown inside makes the whole text unknown.
         return UNKNOWN if _has_unknown(value) else json.dumps(plain(value), separators=(",", ":"))
     if shape.kind == "list" and shape.element and isinstance(value, list):
-        return [_completed(shape.element, {}, item) for item in value]
+        return [_completed(shape.element, defaults, item) for item in value]
     if shape.kind != "object" or not isinstance(value, dict):
         return value
     result = {

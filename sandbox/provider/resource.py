@@ -1,12 +1,14 @@
 """How one resource type is declared: four calls to AWS, and the rules around them.
 
-Comes in: nothing. Goes out: the form that `ecr`, `iam`, `sns`, `cloudwatch` and `app_runner` fill in, a line or two
-for each rule. A declaration speaks in the provider's property names; it never sees gRPC.
+Comes in: nothing. Goes out: the form that the modules of the services fill in, a line or two for each rule. A
+declaration speaks in the provider's property names; it never sees gRPC.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sandbox.provider.schema import Shape
@@ -30,11 +32,24 @@ class Update:
     changed: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Wait:
+    """What is waited for: after which operation, with which inputs, since when, and for how long.
+
+    `seconds` is the program's customTimeouts, None when it has none.
+    """
+
+    operation: str  # create or update
+    inputs: Properties
+    began: datetime
+    seconds: float | None
+
+
 def _nothing_to_update(_client: Client, _update: Update) -> None:
     """Every property of the type forces replacement."""
 
 
-def _nothing_to_wait_for(_client: Client, _id: str, _operation: str) -> None:
+def _nothing_to_wait_for(_client: Client, _id: str, _wait: Wait) -> None:
     """AWS is done when it answers."""
 
 
@@ -43,9 +58,11 @@ class ResourceType:
     """One `aws` type. Replacement rules are terraform-provider-aws's ForceNew, read in its source.
 
     read: the outputs by the provider's names, or None when the resource is gone; the last argument is what was
-    known before, empty on import. `computed`: dotted paths of inputs that AWS fills in when they are not given.
+    known before, empty on import. An `id` among the outputs is the resource's own where an import names it otherwise.
+    `computed`: dotted paths of inputs that AWS fills in when they are not given; any element of a list is `[*]`.
     `kept`: inputs that no API tells, so they stay as they were. `spellings`: dotted path -> a function under which
-    two spellings of the same thing become equal. `unsupported`: inputs that pulumi-aws has and the sandbox has not.
+    two spellings of the same thing become equal. `ordered`: lists whose order means something. `renewed`: outputs
+    that every update changes. `unsupported`: inputs that pulumi-aws has and the sandbox has not; `*` is any end.
     """
 
     token: str
@@ -55,14 +72,22 @@ class ResourceType:
     read: Callable[[Client, str, Properties], Properties | None]
     delete: Callable[[Client, str, Properties], None]
     update: Callable[[Client, Update], None] = _nothing_to_update
-    wait: Callable[[Client, str, str], None] = _nothing_to_wait_for
+    wait: Callable[[Client, str, Wait], None] = _nothing_to_wait_for
     replaces: frozenset[str] = frozenset()
     auto_named: bool = False
+    name: str = "name"  # the property that is made up when the type is auto-named
+    name_limit: int = 255
+    name_start: str = ""  # what a made-up name has to begin with
     delete_first: bool = False
+    # False: a failed wait after the creation leaves a resource that the engine does not know. That is what a type of
+    # the plugin framework does which sets its state only at the end.
+    keeps_unsettled: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
     computed: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     spellings: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    ordered: frozenset[str] = frozenset()
+    renewed: frozenset[str] = frozenset()
     unsupported: frozenset[str] = frozenset()
 
 
@@ -82,11 +107,16 @@ class Place:
     @property
     def is_computed(self) -> bool:
         """Does AWS fill it in when the program does not give it?"""
-        return self.path in self.kind.computed
+        return self.pattern in self.kind.computed
+
+    @property
+    def pattern(self) -> str:
+        """The path with `[*]` for every place in a list."""
+        return re.sub(r"\[\d+\]", "[*]", self.path)
 
     def same(self, one: Any, other: Any) -> bool:
         """Are the two values equal, or two spellings of the same thing?"""
-        spelling = self.kind.spellings.get(self.path)
+        spelling = self.kind.spellings.get(self.pattern)
         return bool(one == other or (spelling and spelling(one) == spelling(other)))
 
 
@@ -97,6 +127,14 @@ def document(text: Any) -> Any:
     """
     try:
         return _normal(json.loads(text))
+    except (TypeError, ValueError):
+        return text
+
+
+def json_document(text: Any) -> Any:
+    """JSON that is equal when its values are: the order of keys does not matter, that of lists does."""
+    try:
+        return json.loads(text)
     except (TypeError, ValueError):
         return text
 

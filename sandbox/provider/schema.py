@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import sys
 import threading
 import types
 import typing
@@ -48,25 +49,27 @@ class Shape:
 def inputs_of(token: str) -> Shape:
     """The inputs of a resource type, as an object."""
     with _IMPORTING:
-        module, name = _place(token)
-        return _object(getattr(module, f"{name}Args"))
+        resource = _resource(token)
+        module, name = sys.modules[resource.__module__], resource.__name__
+        # The SDK says `InitArgs` where a block of another type is called `BucketVersioningArgs` already.
+        return _object(getattr(module, f"{name}InitArgs", None) or getattr(module, f"{name}Args"))
 
 
 @functools.cache
 def outputs_of(token: str) -> frozenset[str]:
     """The names of all outputs of a resource type; every input is one, too."""
     with _IMPORTING:
-        module, name = _place(token)
-        return frozenset(resource_types(getattr(module, name)))
+        return frozenset(resource_types(_resource(token)))
 
 
 # pulumi_aws loads its modules lazily, and a second thread can see one that is half there.
 _IMPORTING = threading.RLock()
 
 
-def _place(token: str) -> tuple[types.ModuleType, str]:
+def _resource(token: str) -> type:
     _, module, name = token.split(":")
-    return importlib.import_module(f"pulumi_aws.{module.partition('/')[0]}"), name
+    found: type = getattr(importlib.import_module(f"pulumi_aws.{module.partition('/')[0]}"), name)
+    return found
 
 
 def _object(args: type) -> Shape:

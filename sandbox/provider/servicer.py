@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Protocol, TypeVar
 
@@ -21,7 +22,6 @@ from pulumi.runtime.proto import provider_pb2 as proto
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 from pulumi.runtime.proto.status_pb2 import Status
 
-from sandbox.provider import app_runner, cloudwatch, ecr, iam, sns
 from sandbox.provider.aws import Clients, as_the_provider_says
 from sandbox.provider.differences import Change, deletes_first, differences, top
 from sandbox.provider.inputs import (
@@ -34,15 +34,11 @@ from sandbox.provider.inputs import (
     with_tags_all,
 )
 from sandbox.provider.invokes import INVOKES
-from sandbox.provider.resource import Client, Failed, ResourceType, Update
+from sandbox.provider.resource import Client, Failed, ResourceType, Update, Wait
 from sandbox.provider.schema import inputs_of
-from sandbox.provider.values import Properties, from_struct, overlay, plain, to_struct
+from sandbox.provider.types import TYPES
+from sandbox.provider.values import UNKNOWN, Properties, from_struct, overlay, plain, to_struct
 
-TYPES: dict[str, ResourceType] = {
-    kind.token: kind
-    for module in (app_runner, cloudwatch, ecr, iam, sns)
-    for kind in module.TYPES
-}  # fmt: skip
 DEFAULT_REGION = "us-east-1"
 
 _KINDS = {
@@ -181,14 +177,17 @@ class Provider(ResourceProviderServicer):
         if request.preview:
             return proto.CreateResponse(properties=to_struct(planned(kind, inputs)))
         client = self._client(kind, inputs, context)
-        label = inputs.get("name") or inputs.get("serviceName") or _logical_name(request.urn)
+        label = inputs.get(kind.name) or inputs.get("serviceName") or _logical_name(request.urn)
+        began = datetime.now(UTC)
         with _speaking(f"creating {kind.title} ({label})", _service_id(client)):
             id_ = kind.create(client, inputs)
         try:
             with _speaking(f"reading {kind.title} ({id_})", _service_id(client)):
-                kind.wait(client, id_, "create")
+                kind.wait(client, id_, Wait("create", inputs, began, request.timeout or None))
                 outputs = _outputs(kind, client, id_, inputs)
         except Failed as error:
+            if not kind.keeps_unsettled:
+                raise
             outputs = _outputs_or(kind, client, id_, inputs)
             raise _Unsettled(str(error), id_, outputs, from_struct(request.properties)) from error
         return proto.CreateResponse(id=id_, properties=to_struct(outputs))
@@ -203,9 +202,10 @@ class Provider(ResourceProviderServicer):
             read = kind.read(client, request.id, known)
         if read is None:
             return proto.ReadResponse()
+        id_ = read.pop("id", request.id)
         outputs = settled(kind, read, known)
         inputs = told(kind, outputs, from_struct(request.inputs))
-        return proto.ReadResponse(id=request.id, properties=to_struct(outputs), inputs=to_struct(inputs))
+        return proto.ReadResponse(id=id_, properties=to_struct(outputs), inputs=to_struct(inputs))
 
     @_answered
     def Update(self, request: proto.UpdateRequest, context: Context) -> proto.UpdateResponse:
@@ -215,13 +215,15 @@ class Provider(ResourceProviderServicer):
         changed = frozenset(top(path) for path in differences(kind, news, olds, old_inputs))
         if request.preview:
             rest = {name: value for name, value in olds.items() if name not in changed}
-            return proto.UpdateResponse(properties=to_struct(with_tags_all(kind, rest | news)))
+            later = dict.fromkeys(kind.renewed if changed - {"tags"} else (), UNKNOWN)
+            return proto.UpdateResponse(properties=to_struct(with_tags_all(kind, rest | news | later)))
         client = self._client(kind, news, context)
+        began = datetime.now(UTC)
         try:
             with _speaking(f"updating {kind.title} ({request.id})", _service_id(client)):
                 kind.update(client, Update(request.id, news, olds, changed))
                 if changed - {"tags"}:
-                    kind.wait(client, request.id, "update")
+                    kind.wait(client, request.id, Wait("update", news, began, request.timeout or None))
                 outputs = _outputs(kind, client, request.id, news)
         except Failed as error:
             # The bridge calls every failed update partial: old inputs and what is really there now. The engine then
@@ -290,6 +292,7 @@ def _outputs(kind: ResourceType, client: Client, id_: str, known: Properties) ->
     read = kind.read(client, id_, known)
     if read is None:
         raise Failed(f"reading {kind.title} ({id_}): couldn't find resource")
+    read.pop("id", None)
     return settled(kind, read, known)
 
 

@@ -17,7 +17,7 @@ from releasectl.edges import aws
 from releasectl.edges.again import PATIENCE
 from releasectl.edges.git import Git
 from sandbox import ministack, process
-from sandbox.app_runner.certificates import certificates
+from sandbox.runtimes.certificates import certificates
 from tests.contract.answers import serving
 from tests.contract.registry import HERE, THERE, Between, Side, World, side
 

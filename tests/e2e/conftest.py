@@ -50,7 +50,7 @@ class Story(Hand):
 
     def break_image(self, version: str) -> None:
         """What a build needs at start is gone from now on: instances that run are not touched, new ones end."""
-        for about in (self.sandbox.folder / "app-runner").rglob("web/build.json"):
+        for about in (self.sandbox.folder / "runtimes").rglob("web/build.json"):
             if json.loads(about.read_text())["version"] == version:
                 (about.parent / "__main__.py").write_text('raise SystemExit("what it needs is gone")\n')
 

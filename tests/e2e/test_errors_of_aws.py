@@ -119,7 +119,7 @@ def between(story: Story) -> Iterator[Between]:
 @contextmanager
 def door(story: Story, between: Between) -> Iterator[str]:
     """The way from the host names of ECR to that proxy; it ends when the test does."""
-    authority = story.sandbox.folder / "app-runner" / "ca.pem"
+    authority = story.sandbox.folder / "runtimes" / "ca.pem"
     options = ["--authority", str(authority), "--key", str(authority.with_suffix(".key"))]
     with serving(between.answer) as registry:
         running = process.start(

@@ -1,4 +1,4 @@
-"""A ministack and an App Runner for the tests of the sandbox: real processes, started once a session."""
+"""A ministack and the runtimes for the tests of the sandbox: real processes, started once a session."""
 
 import contextlib
 import functools
@@ -95,7 +95,7 @@ class Laptop:
     """Where everything is, and clients to it."""
 
     endpoint: str
-    app_runner: Running
+    runtimes: Running
     ca: Path
     state: Path
     client: AppRunnerClient
@@ -185,11 +185,11 @@ def image(registry: Registry) -> Callable[..., str]:
     return push
 
 
-def start_app_runner(endpoint: str, state: Path, *options: str) -> Running:
+def start_runtimes(endpoint: str, state: Path, *options: str) -> Running:
     """A server process of its own, in the state folder that is given."""
     return process.start(
-        "app runner",
-        [sys.executable, "-m", "sandbox.app_runner", "--state", str(state), *options],
+        "runtimes",
+        [sys.executable, "-m", "sandbox.runtimes", "--state", str(state), *options],
         log=state.with_suffix(".log"),
         environment={
             "PATH": os.environ["PATH"],
@@ -200,16 +200,35 @@ def start_app_runner(endpoint: str, state: Path, *options: str) -> Running:
     )
 
 
+def start_cloudwatch(endpoint: str, state: Path, minute: float) -> Running:
+    """The CloudWatch of alarms as a process of its own, in front of ministack."""
+    return process.start(
+        "cloudwatch",
+        [sys.executable, "-m", "sandbox.cloudwatch", "--state", str(state), "--minute", str(minute)],
+        log=state.with_suffix(".log"),
+        environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL": endpoint},
+        ready=process.ready_line,
+    )
+
+
+@pytest.fixture(scope="session")
+def alarms(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a running CloudWatch, whose minutes are too long to evaluate anything."""
+    running = start_cloudwatch(ministack, tmp_path_factory.mktemp("alarms") / "state", minute=3600)
+    yield running.endpoint
+    running.stop()
+
+
 def stop(running: Running) -> None:
     """End a process and close our end of its pipe."""
     running.stop()
 
 
 def laptop_of(ministack: str, state: Path, running: Running) -> Laptop:
-    """The clients for a started App Runner."""
+    """The clients for the started runtimes."""
     return Laptop(
         endpoint=ministack,
-        app_runner=running,
+        runtimes=running,
         ca=Path(str(running.ready["ca"])),
         state=state,
         client=boto3.client("apprunner", **access(running.endpoint)),
@@ -218,9 +237,9 @@ def laptop_of(ministack: str, state: Path, running: Running) -> Laptop:
 
 @pytest.fixture(scope="session")
 def laptop(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    """An App Runner beside the ministack."""
-    state = tmp_path_factory.mktemp("app-runner") / "state"
-    running = start_app_runner(ministack, state, "--tempo", "0.04", "--report-seconds", "0.5")
+    """The runtimes beside the ministack."""
+    state = tmp_path_factory.mktemp("runtimes") / "state"
+    running = start_runtimes(ministack, state, "--tempo", "0.04", "--report-seconds", "0.5")
     yield laptop_of(ministack, state, running)
     stop(running)
 

@@ -288,5 +288,6 @@ def test_requests_become_metrics_of_the_service_and_health_checks_do_not(
     web.get(f"https://{service['ServiceUrl']}/fail")
     until(series, lambda found: "5xxStatusResponses" in found)
 
-    assert well == {"Requests", "2xxStatusResponses", "RequestLatency", "ActiveInstances"}
+    usage = {"CPUUtilization", "MemoryUtilization"}
+    assert well == {"Requests", "2xxStatusResponses", "RequestLatency", "ActiveInstances"} | usage
     assert (total("Requests"), total("2xxStatusResponses"), total("5xxStatusResponses")) == (4, 3, 1)

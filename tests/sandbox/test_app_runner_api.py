@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from sandbox.app_runner.shapes import problems
+from sandbox.runtimes.shapes import problems
 from tests.sandbox.conftest import HOST, Laptop, create, settled, source
 
 ROLE = "arn:aws:iam::000000000000:role/access"
@@ -31,7 +31,7 @@ def source_with(**members: object) -> dict[str, object]:
 def call(laptop: Laptop, operation: str, body: str) -> tuple[int, dict[str, Any]]:
     """One raw call, past everything that boto3 checks by itself."""
     headers = {"X-Amz-Target": f"AppRunner.{operation}", "Content-Type": "application/x-amz-json-1.0"}
-    answer = httpx.post(laptop.app_runner.endpoint, content=body, headers=headers, trust_env=False)
+    answer = httpx.post(laptop.runtimes.endpoint, content=body, headers=headers, trust_env=False)
     return answer.status_code, answer.json()
 
 
@@ -79,6 +79,7 @@ def test_what_aws_would_not_accept_is_an_invalid_request(
 
 def test_everything_that_is_wrong_is_told_at_once_and_sensitive_values_are_not() -> None:
     found = problems(
+        "apprunner",
         "CreateService",
         {
             "ServiceName": 7,

@@ -15,8 +15,8 @@ import boto3
 import httpx
 import pytest
 
-from sandbox.app_runner.instance import isolation
 from sandbox.registry import Registry
+from sandbox.runtimes.instance import isolation
 from tests.sandbox.conftest import (
     HOST,
     ROOT,
@@ -29,7 +29,7 @@ from tests.sandbox.conftest import (
     push_layers,
     settled,
     source,
-    start_app_runner,
+    start_runtimes,
     stop,
     until,
 )
@@ -61,7 +61,7 @@ while (accept(my $client, $listener)) {
 @pytest.fixture
 def own(ministack: str, tmp_path: Path) -> Iterator[Laptop]:
     """An App Runner for one test alone."""
-    running = start_app_runner(ministack, tmp_path / "state", "--tempo", "0.04")
+    running = start_runtimes(ministack, tmp_path / "state", "--tempo", "0.04")
     yield laptop_of(ministack, tmp_path / "state", running)
     stop(running)
 
@@ -114,8 +114,8 @@ def test_no_process_outlives_the_app_runner(
     settled(own.client, create(own.client, service_name, image(), MARK=service_name))
     before = processes(service_name)
 
-    own.app_runner.process.send_signal(number)
-    code = own.app_runner.process.wait(10)
+    own.runtimes.process.send_signal(number)
+    code = own.runtimes.process.wait(10)
 
     assert before
     assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
@@ -132,9 +132,9 @@ def test_services_come_back_at_the_same_address_with_the_same_authority(
     own.client.pause_service(ServiceArn=paused)
     settled(own.client, paused)
     context = ssl.create_default_context(cafile=str(own.ca))
-    stop(own.app_runner)
+    stop(own.runtimes)
 
-    again = start_app_runner(ministack, own.state)
+    again = start_runtimes(ministack, own.state)
     try:
         client = laptop_of(ministack, own.state, again).client
         url = f"https://{before['ServiceUrl']}/"
@@ -154,10 +154,10 @@ def test_an_update_that_a_killed_app_runner_left_is_over_and_the_old_image_is_ba
     arn = create(own.client, service_name, good, healthy=10)
     settled(own.client, arn)
     own.client.update_service(ServiceArn=arn, SourceConfiguration=source(image(VERSION="two")))
-    own.app_runner.process.kill()
-    own.app_runner.process.wait(10)
+    own.runtimes.process.kill()
+    own.runtimes.process.wait(10)
 
-    again = start_app_runner(ministack, own.state)
+    again = start_runtimes(ministack, own.state)
     try:
         client = laptop_of(ministack, own.state, again).client
         service = client.describe_service(ServiceArn=arn)["Service"]
@@ -183,13 +183,13 @@ def run(ministack: str, *options: str, stdin: str | None = None) -> "subprocess.
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     environment |= {"AWS_ENDPOINT_URL": ministack} if ministack else {}
     return subprocess.run(
-        [sys.executable, "-m", "sandbox.app_runner", *options],
+        [sys.executable, "-m", "sandbox.runtimes", *options],
         env=environment, input=stdin, capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
 
 
 def test_a_port_that_is_taken_is_told_with_a_remedy(laptop: Laptop, ministack: str, tmp_path: Path) -> None:
-    port = laptop.app_runner.endpoint.rsplit(":", 1)[1]
+    port = laptop.runtimes.endpoint.rsplit(":", 1)[1]
 
     done = run(ministack, "--state", str(tmp_path / "other"), "--port", port)
 

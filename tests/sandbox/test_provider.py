@@ -28,9 +28,10 @@ PULL = "arn:aws:iam::aws:policy/service-role/AWSAppRunnerServicePolicyForECRAcce
 
 
 @pytest.fixture(scope="module")
-def provider(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack."""
-    running = start_provider(tmp_path_factory.mktemp("provider"), {"AWS_ENDPOINT_URL": ministack})
+def provider(ministack: str, alarms: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a provider in front of ministack and of CloudWatch's alarms."""
+    endpoints = {"AWS_ENDPOINT_URL": ministack, "AWS_ENDPOINT_URL_CLOUDWATCH": alarms}
+    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
     yield int(str(running.ready["port"]))
     end(running)
 
@@ -42,9 +43,9 @@ def engine(provider: int, tmp_path: Path) -> Engine:
 
 
 @pytest.fixture
-def cloud(ministack: str) -> Callable[[str], Any]:
-    """A client of ministack for what people do by hand."""
-    return functools.partial(client, ministack)
+def cloud(ministack: str, alarms: str) -> Callable[[str], Any]:
+    """A client for what people do by hand."""
+    return lambda service: client(alarms if service == "cloudwatch" else ministack, service)
 
 
 def expiry(days: int) -> str:
@@ -278,7 +279,7 @@ def refused_program(kind: str) -> None:
         "type": lambda: sdk.sns.Topic("x", display_name=7),
         "missing": lambda: sdk.apprunner.Service("x", service_name="x", source_configuration={"image_repository": {}}),
         "unsupported": lambda: sdk.iam.Role("x", assume_role_policy=trust, managed_policy_arns=[PULL]),
-        "unknown": lambda: sdk.cloudwatch.Dashboard("x", dashboard_name="x", dashboard_body="{}"),
+        "unknown": lambda: sdk.sqs.Queue("x"),
     }
     programs[kind]()
 
@@ -290,7 +291,7 @@ def refused_program(kind: str) -> None:
         ("type", ["displayName", "expected a value of type string, got integer"]),
         ("missing", ["sourceConfiguration.imageRepository.imageIdentifier", "is required"]),
         ("unsupported", ["managedPolicyArns", "the sandbox does not have this property"]),
-        ("unknown", ["does not know the type aws:cloudwatch/dashboard:Dashboard", "aws:sns/topic:Topic"]),
+        ("unknown", ["does not know the type aws:sqs/queue:Queue", "aws:sns/topic:Topic"]),
     ],
 )
 def test_what_the_provider_does_not_know_is_refused_before_anything_is_made(

@@ -17,7 +17,7 @@ IMAGE_PATH = "sourceConfiguration.imageRepository.imageIdentifier"
 @pytest.fixture(scope="module")
 def provider(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a provider in front of ministack and of App Runner."""
-    endpoints = {"AWS_ENDPOINT_URL": laptop.endpoint, "AWS_ENDPOINT_URL_APPRUNNER": laptop.app_runner.endpoint}
+    endpoints = {"AWS_ENDPOINT_URL": laptop.endpoint, "AWS_ENDPOINT_URL_APPRUNNER": laptop.runtimes.endpoint}
     running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
     yield int(str(running.ready["port"]))
     end(running)

@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from sandbox import place, process
-from sandbox.app_runner.certificates import Certificates, certificates
 from sandbox.process import Running
 from sandbox.registry import digest_of
+from sandbox.runtimes.certificates import Certificates, certificates
 from tests.sandbox.conftest import HOST, ROOT, processes, until
 
 
