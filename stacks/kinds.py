@@ -12,6 +12,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from releasectl.document import shown, wrong
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _BACKEND = re.compile(r"([a-z][a-z0-9+]*://\S+)?")
 _ENVIRONMENT = re.compile(r"([a-z][a-z0-9-]{0,30})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -84,6 +85,11 @@ def _free(name: str) -> str:
 
 
 Region = Annotated[str, pattern(_REGION), matches(_REGION, "which is no AWS region", "Write one such as `eu-west-1`.")]
+AccountId = Annotated[
+    str,
+    pattern(_ACCOUNT),
+    matches(_ACCOUNT, "which is no AWS account", 'Write its 12 digits in quotes, such as `"123456789012"`.'),
+]
 Backend = Annotated[
     str,
     pattern(_BACKEND),

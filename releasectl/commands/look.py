@@ -1,12 +1,9 @@
 """Commands that look and change nothing: check, preview, status, history, explain, env."""
 
-import json
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -15,8 +12,8 @@ from releasectl import brakes, comment, report, target
 from releasectl import check as files
 from releasectl import preview as proposal
 from releasectl import reconcile as loop
-from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say
-from releasectl.errors import ControllerError, Finding
+from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say, settings
+from releasectl.errors import ControllerError
 from releasectl.next_step import Action
 from releasectl.outputs import Outputs
 from releasectl.outputs import read as read_outputs
@@ -35,7 +32,7 @@ def check(as_json: bool) -> None:
     """
     root = clone().root
     found, environments = files.findings(WorkTree(root), "")
-    findings = [*found, *(one for name in environments for one in _settings_findings(root, name))]
+    findings = [*found, *(one for name in environments for one in settings.findings(root, name))]
     if as_json:
         print_json({"ok": not findings, "findings": [vars(finding) for finding in findings]})
     elif findings:
@@ -157,19 +154,6 @@ def helps(standing: loop.Standing) -> str:
         return f"releasectl hold {environment} --lift"
     elsewhere = standing.situation.worker is Worker.ELSEWHERE and action is Action.WAIT
     return f"releasectl {'unlock' if elsewhere else 'reconcile'} {environment}"
-
-
-def _settings_findings(root: Path, environment: str) -> Iterator[Finding]:
-    """What the program says of its settings: it is run, never imported."""
-    path = target.settings_path(environment)
-    done = subprocess.run(
-        [sys.executable, "-m", "stacks.settings", path, "--json"], cwd=root, capture_output=True, text=True, check=False
-    )
-    if done.returncode not in (0, 2):
-        yield Finding("file", path, f"the program cannot read it: {done.stderr.strip()}", "Mend `stacks/settings.py`.")
-        return
-    for finding in json.loads(done.stdout).get("findings", []):
-        yield Finding(**finding)
 
 
 def _wanted(environment: str, ref: str, world: World) -> Target:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from releasectl.apply import Problem, Result
 from releasectl.edges import aws
+from releasectl.edges.refused_runtime import refusal
 from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.locks import StackLocked
 from releasectl.plan import Pending, from_steps
@@ -165,6 +166,8 @@ def _of_problems(problems: tuple[Problem, ...]) -> ControllerError | None:
                 f"running the program: {(said['exception'] or said['words']).strip()}",
                 "Mend `stacks/` or the settings, pin the commit that has the change, then try again.",
             )
+        if refused := refusal(problem.urn, problem.message):
+            return refused
         failure = aws.named(f"changing {name(problem.urn)}", problem.message)
         if aws.is_ours(failure):
             return failure
