@@ -149,6 +149,7 @@ def _variables(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{ports['aws']}",
         "AWS_ENDPOINT_URL_APPRUNNER": runtimes,
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": runtimes,
         "AWS_ENDPOINT_URL_ECS": runtimes,
         "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": runtimes,
         "AWS_ENDPOINT_URL_CLOUDWATCH": f"http://{LOOPBACK}:{ports['cloudwatch']}",

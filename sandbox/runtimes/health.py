@@ -48,7 +48,12 @@ class Check:
 
 def paced(wanted: Check, pace: Pace) -> Check:
     """`wanted` with AWS's seconds turned into real ones."""
-    return replace(wanted, interval=wanted.interval * pace.tempo, timeout=max(1.0, wanted.timeout * pace.tempo))
+    return replace(
+        wanted,
+        interval=wanted.interval * pace.tempo,
+        timeout=max(1.0, wanted.timeout * pace.tempo),
+        grace=wanted.grace / 60 * pace.minute,
+    )
 
 
 async def become_well(

@@ -56,7 +56,9 @@ class Scaling:
     def describe(self, request: Request) -> Mapping[str, object]:
         found = [one for one in self._targets.values() if _asked_for(one, request)]
         wanted = request.get("ResourceIds")
-        return page(request, "ScalableTargets", [one for one in found if not wanted or one["ResourceId"] in wanted], most=50)
+        return page(
+            request, "ScalableTargets", [one for one in found if not wanted or one["ResourceId"] in wanted], most=50
+        )
 
     def deregister(self, request: Request) -> Entry:
         """With it go its policies."""
@@ -85,7 +87,9 @@ class Scaling:
     def describe_policies(self, request: Request) -> Mapping[str, object]:
         found = [one for one in self._policies.values() if _asked_for(one, request)]
         wanted = request.get("PolicyNames")
-        return page(request, "ScalingPolicies", [one for one in found if not wanted or one["PolicyName"] in wanted], most=50)
+        return page(
+            request, "ScalingPolicies", [one for one in found if not wanted or one["PolicyName"] in wanted], most=50
+        )
 
     def delete_policy(self, request: Request) -> Entry:
         key = f"{_key(request)}/{request['PolicyName']}"

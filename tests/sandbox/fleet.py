@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import httpx
@@ -15,6 +15,7 @@ from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 from tests.sandbox.conftest import Laptop, access, until
 
 Push = Callable[..., str]
+T = TypeVar("T")
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 NETWORK: Any = {
     "awsvpcConfiguration": {"subnets": ["subnet-a"], "securityGroups": ["sg-a"], "assignPublicIp": "DISABLED"}
@@ -127,6 +128,17 @@ class Fleet:
     def ended(self, seconds: float = 30) -> ServiceDeploymentTypeDef:
         """The newest deployment once it is over."""
         return until(self.newest, lambda rollout: rollout["status"] in ENDED, seconds)
+
+    def meanwhile(self, look: Callable[[], T]) -> set[T]:
+        """All that `look` sees until the newest deployment is over."""
+        seen: set[T] = set()
+
+        def looked() -> str:
+            seen.add(look())
+            return str(self.newest()["status"])
+
+        until(looked, lambda word: word in ENDED, 30)
+        return seen
 
     def update(self, **members: Any) -> ServiceTypeDef:
         return self.ecs.update_service(cluster=self.name, service=self.name, **members)["service"]

@@ -68,10 +68,8 @@ def test_a_bad_update_is_rolled_back_by_the_circuit_breaker(fleet: Fleet, image:
     good = fleet.newest()["targetServiceRevision"]["arn"]
 
     fleet.update(taskDefinition=fleet.define(image(VERSION="bad", SICK="1")))
-    answers = set()
-    while fleet.newest()["status"] in ("PENDING", "IN_PROGRESS"):
-        answers.add(fleet.answers())
-    rollout = fleet.ended()
+    answers = fleet.meanwhile(fleet.answers)
+    rollout = fleet.newest()
     after = fleet.service()
 
     assert answers == {(200, "one")}

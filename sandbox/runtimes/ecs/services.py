@@ -31,6 +31,7 @@ _WRITTEN = (
     "deploymentConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing", "placementConstraints",
     "placementStrategy", "deploymentController", "enableECSManagedTags",
 )  # fmt: skip
+_MANAGED = ("taskDefinition", "loadBalancers", "deploymentConfiguration", "networkConfiguration")
 _ONLY_AT_CREATION = ("launchType", "schedulingStrategy", "role")
 
 
@@ -95,6 +96,8 @@ class Services:
 
     async def update(self, request: Request) -> dict[str, object]:
         service = self.active(request.get("cluster"), request["service"])
+        if service.express and any(_given(request, name) for name in _MANAGED):
+            raise invalid("The service is managed by Express Mode: use UpdateExpressGatewayService.")
         wanted = request.get("taskDefinition")
         definition = self._context.definitions.usable(wanted or service.definition) if wanted else None
         members = {name: request[name] for name in (*_DEPLOYED, *_WRITTEN) if _given(request, name)}
@@ -124,7 +127,7 @@ class Services:
         number = numeric_id()  # one for both: by it the provider finds the deployment that belongs to `ecs-svc/...`
         revision = Revision(
             f"{self._prefix}:service-revision/{path}/{number}", service.arn, service.definition, now, shown,
-            group=self._group(service),
+            group=self.next_group(service),
         )  # fmt: skip
         store.revisions[revision.arn] = revision
         rollout = Rollout(
@@ -213,7 +216,7 @@ class Services:
     def _tags(self, arn: str) -> list[dict[str, str]]:
         return [{"key": key, "value": value} for key, value in self._context.store.tags.get(arn, {}).items()]
 
-    def _group(self, service: Service) -> str:
+    def next_group(self, service: Service) -> str:
         """The target group of the next revision: the other one, where traffic is to shift."""
         first = str(service.balancer.get("targetGroupArn", ""))
         other = (service.balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
