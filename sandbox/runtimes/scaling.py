@@ -74,7 +74,8 @@ class Scaling:
         key = f"{_key(request)}/{request['PolicyName']}"
         known = self._policies.get(key, {})
         path = f"{request['ServiceNamespace']}/{request['ResourceId']}:policyName/{request['PolicyName']}"
-        arn = f"{self._prefix.replace('application-autoscaling', 'autoscaling')}:scalingPolicy:{uuid.uuid4()}:resource/{path}"
+        prefix = self._prefix.replace("application-autoscaling", "autoscaling")
+        arn = f"{prefix}:scalingPolicy:{uuid.uuid4()}:resource/{path}"
         self._policies[key] = {
             "CreationTime": known.get("CreationTime", time.time()),
             "PolicyARN": known.get("PolicyARN", arn),
