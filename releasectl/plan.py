@@ -123,12 +123,12 @@ def from_steps(
 
 
 def inner(prop: PropertyChange) -> tuple[PropertyChange, ...]:
-    """What differs inside, where both sides are texts that hold documents; the property itself where they are not.
+    """What differs inside, where both sides are documents or texts that hold one; else the property itself.
 
     What a preview does not know yet is no document, so nothing inside it is allowed by itself.
     """
     before, after = document(prop.before), document(prop.after)
-    if before is prop.before or after is prop.after:
+    if not isinstance(before, dict | list) or not isinstance(after, dict | list):
         return (prop,)
     found = unequal(before, after, prop.path)
     return tuple(replace(prop, path=path, before=one, after=other) for path, one, other in found) or (prop,)
@@ -152,7 +152,7 @@ def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:
 def beyond_repair(plan: Plan, replaceable: Iterable[str]) -> tuple[Finding, ...]:
     """The changes that a drift fix may not make: the release was reviewed, so only what takes something away is asked.
 
-    `replaceable` are types that hold nothing of their own.
+    `replaceable` are types that hold nothing of their own; what is only revised takes nothing away either.
     """
     harmless = tuple(replaceable)
     return tuple(
@@ -163,7 +163,7 @@ def beyond_repair(plan: Plan, replaceable: Iterable[str]) -> tuple[Finding, ...]
             "Mend it by hand, or make the change that you see part of the program or the settings.",
         )
         for change in plan.changes
-        if change.unprotects or not (change.operation in ("create", "update") or change.type in harmless)
+        if change.unprotects or not (plan.word(change) in ("create", "update", REVISE) or change.type in harmless)
     )
 
 

@@ -50,7 +50,7 @@ def _by_name(listed: list[Any]) -> dict[str, Any] | None:
     """A container's environment and its secrets: [{name, value}] and [{name, valueFrom}], in whatever order."""
     named = {}
     for one in listed:
-        keys = set(one) if isinstance(one, dict) else set()
+        keys = set(one) - {"__defaults"} if isinstance(one, dict) else set()  # the engine's own mark
         if keys not in ({"name", "value"}, {"name", "valueFrom"}) or one["name"] in named:
             return None
         named[str(one["name"])] = one.get("value", one.get("valueFrom"))

@@ -4,6 +4,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from releasectl import reconcile as loop
 from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say, settings
 from releasectl.errors import ControllerError
 from releasectl.next_step import Action
-from releasectl.outputs import Outputs
+from releasectl.outputs import Outputs, Service
 from releasectl.outputs import read as read_outputs
 from releasectl.record import Deployment, Phase, Worker, as_data
 from releasectl.target import Target
@@ -94,6 +95,9 @@ def status(environment: str | None, as_json: bool) -> None:
         rows = [row for standing, seen in looked for row in report.status(standing, seen)]
         rows += [(name, "-", "-", "-", "unknown", type(error).__name__) for name, error in broken.items()]
         click.echo(report.table(("environment", "service", "pinned", "runs", "health", "next"), rows))
+        for outputs in (_outputs(standing.deployment) for standing, _ in looked):
+            for line in report.besides(outputs.services if outputs else {}):
+                click.echo(line)
         for name, cause in broken.items():
             say(f"{name}: {cause.message}\n  {cause.remedy}")
     raise click.exceptions.Exit(max((error.exit_code for error in broken.values()), default=0))
@@ -175,6 +179,11 @@ def _seen(deployment: Deployment | None, world: World) -> dict[str, Observation]
     return {name: world.live.observe(outputs.region, service, watch=0) for name, service in running.items()}
 
 
+def _declared(service: Service) -> dict[str, object]:
+    """What a runtime, and a move to another one, add."""
+    return {key: value for key, value in asdict(service).items() if key in ("runtime", "private", "leaving", "domain")}
+
+
 def _status(standing: loop.Standing, seen: Mapping[str, Observation]) -> dict[str, object]:
     outputs = _outputs(standing.deployment)
     services = {}
@@ -187,6 +196,7 @@ def _status(standing: loop.Standing, seen: Mapping[str, Observation]) -> dict[st
             "healthy": observation.is_well if observation else None,
             "repository": declared.repository if declared else "",
             "url": declared.url if declared else "",
+            **(_declared(declared) if declared else {}),
         }
     gates = [proposal.gate_as_json(no) for no in standing.situation.admission.nos]
     return {**loop.as_json(standing), "gates": gates, "services": services}

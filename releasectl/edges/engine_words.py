@@ -72,6 +72,7 @@ class ProtectedResource(ControllerError):
     retry = Retry.AFTER_CHANGE
 
 
+_IMAGES = "aws:ecr/repository:Repository"  # goes only with the whole service, and then nothing is left behind
 # What stands for a runtime: without it nothing answers any more.
 _RUNTIMES = {
     "aws:apprunner/service:Service": "app-runner",
@@ -111,9 +112,9 @@ def no_plan(problems: tuple[Problem, ...]) -> ControllerError:
         )
     named = ", ".join(name(problem.urn) for problem in protected)
     left = [_RUNTIMES[kind] for problem in protected if (kind := _type(problem.urn)) in _RUNTIMES and _is_gone(problem)]
-    settings = f"Pulumi.{protected[0].urn.split(':')[2]}.yaml"
     remedy = "Lift its protection in the program by a release of its own, or take this change back."
-    if left:
+    if left and not any(_type(problem.urn) == _IMAGES for problem in protected):
+        settings = f"Pulumi.{protected[0].urn.split(':')[2]}.yaml"
         remedy = (
             f"Write `leaving: {left[0]}` beside `runtime` of that service in {settings} for one release: "
             "both run then, and the next release may let the old one go."

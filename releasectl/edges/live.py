@@ -120,11 +120,12 @@ def _version(service: Service, seen: Observation) -> Observation:
 
 
 def _alarms(region: str, service: Service, seen: Observation) -> Observation:
-    if not service.alarms:
+    names = [name for name in service.alarms if name]  # of an alarm that is yet to be made there is none
+    if not names:
         return seen
     client = aws.session(region).client("cloudwatch", config=aws.CONFIG)
     with aws.asking(f"asking for the alarms of {service.service}"):
-        found = client.describe_alarms(AlarmNames=list(service.alarms), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        found = client.describe_alarms(AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     alarms = [*found.get("MetricAlarms", ()), *found.get("CompositeAlarms", ())]
     return replace(seen, alarms={alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms})
 

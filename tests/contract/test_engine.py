@@ -215,6 +215,18 @@ def test_a_plan_that_deletes_what_is_protected_says_how_to_go_on(place: Place, k
     assert error.retry is Retry.AFTER_CHANGE
 
 
+def test_a_service_that_goes_with_its_images_is_no_move_to_another_runtime(place: Place) -> None:
+    kinds = ("aws:apprunner/service:Service", "aws:ecr/repository:Repository")
+    made = "".join(f"Kept('{kind}', 'web')\n" for kind in kinds)
+    with opened(Engine(), place.folder("kept", program=KEPT + made)) as session:
+        session.up()
+    error = failure(place.folder("gone", program=KEPT))
+
+    assert isinstance(error, ProtectedResource)
+    assert [kind in error.message for kind in kinds] == [True, True]
+    assert error.remedy.startswith("Lift its protection")
+
+
 def test_a_plan_that_replaces_what_is_protected_is_no_move_to_another_runtime() -> None:
     words = 'unable to replace resource "x"\nas it is currently marked for protection. To unprotect the resource'
     error = no_plan((Problem("urn:pulumi:staging::p::a$aws:apprunner/service:Service::web", words),))

@@ -9,7 +9,7 @@ import pytest
 from releasectl import apply
 from releasectl.apply import Problem, Result
 from releasectl.outputs import UNKNOWN, Allowed
-from releasectl.plan import Plan, from_steps, outside
+from releasectl.plan import Plan, beyond_repair, from_steps, outside
 from tests.twins import IMAGE_PATH, REPOSITORY, RUNTIME, step, urn
 
 SHAPE = (Allowed(RUNTIME, ("create", "update"), (IMAGE_PATH, "tags")), Allowed(REPOSITORY, ("create",)))
@@ -146,6 +146,32 @@ def test_what_is_inside_and_not_allowed_and_what_cannot_be_looked_into_is_outsid
     (finding,) = outside(from_steps([revision(container(LEVEL="info"), after)], {}), TASK_SHAPE)
 
     assert words in finding.message
+
+
+def test_a_list_of_names_and_values_is_compared_by_name() -> None:
+    express = "aws:ecs/expressGatewayService:ExpressGatewayService"
+    before = [{"name": "LEVEL", "value": "info"}, {"name": "RELEASE_DIGEST", "value": "a"}]
+    after = [
+        {"name": "LEVEL", "value": "debug"},
+        {"name": "NEW", "value": "1"},
+        {"name": "RELEASE_DIGEST", "value": "b"},
+    ]
+    path = "primaryContainer.environments"
+    prop = {"path": path, "kind": "update", "before": before, "after": after}
+    planned = from_steps([step("update", express, "web") | {"properties": [prop]}], {})
+    (finding,) = outside(planned, (Allowed(express, ("update",), (f"{path}.RELEASE_DIGEST",)),))
+
+    assert f"({path}.LEVEL, {path}.NEW, {path}.RELEASE_DIGEST)" in finding.message
+    assert outside(planned, (Allowed(express, ("update",), (path,)),)) == ()
+
+
+def test_a_drift_fix_may_revise_and_not_replace() -> None:
+    shape = [{"type": TASK, "operations": ["replace"], "properties": []}]
+    steps = [revision("a", "b"), step("replace", RUNTIME, "web", "name")]
+
+    assert [one.where for one in beyond_repair(from_steps(steps, {"shape": shape}), ())] == [
+        urn("staging", RUNTIME, "web")
+    ]
 
 
 def test_a_replacement_of_another_property_is_outside() -> None:
