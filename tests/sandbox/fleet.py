@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import boto3
@@ -75,7 +75,7 @@ class Fleet:
     def cluster(self) -> str:
         return self.ecs.create_cluster(clusterName=self.name)["cluster"]["clusterName"]
 
-    def define(self, image: str, *, logged: bool = False, **variables: str) -> str:
+    def define(self, image: str, *, logged: bool = False, check: Sequence[str] = (), **variables: str) -> str:
         """A task definition of the family `name`; answers its ARN."""
         environment = [{"name": name, "value": value} for name, value in sorted(variables.items())]
         options = {"awslogs-group": self.log_group, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"}
@@ -86,6 +86,7 @@ class Fleet:
             "environment": environment,
         }
         container |= {"logConfiguration": {"logDriver": "awslogs", "options": options}} if logged else {}
+        container |= {"healthCheck": {"command": list(check), "retries": 2, "interval": 5}} if check else {}
         made = self.ecs.register_task_definition(
             family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
             executionRoleArn=ROLE, containerDefinitions=[container],

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from tests.sandbox.conftest import Laptop
+from tests.sandbox.conftest import HOST, Laptop
 from tests.sandbox.fleet import NETWORK, ROLE, Fleet
 
 Push = Callable[..., str]
@@ -107,11 +107,11 @@ def test_revisions_count_up_and_a_deregistered_one_can_still_be_read(fleet: Flee
     ],
 )
 def test_a_service_that_ecs_does_not_take_is_refused(
-    fleet: Fleet, image: Push, changed: Mapping[str, Any], code: str, said: str
+    fleet: Fleet, changed: Mapping[str, Any], code: str, said: str
 ) -> None:
     given: dict[str, Any] = {
-        "cluster": fleet.cluster(), "serviceName": fleet.name, "taskDefinition": fleet.define(image()), "desiredCount": 1,
-        "networkConfiguration": NETWORK,
+        "cluster": fleet.cluster(), "serviceName": fleet.name, "desiredCount": 1, "networkConfiguration": NETWORK,
+        "taskDefinition": fleet.define(f"{HOST}/team/web:never-run"),
     }  # fmt: skip
 
     with pytest.raises(ClientError, match=said) as caught:
@@ -175,7 +175,7 @@ def test_every_answer_has_the_shape_of_botocores_model(fleet: Fleet, image: Push
         "DescribeTaskDefinition": f'{{"taskDefinition": "{fleet.name}"}}',
     }.items():
         status, answer = call(fleet.laptop, operation, body)
-        shape = model.operation_model(operation).output_shape
+        shape: Any = model.operation_model(operation).output_shape
         report = ParamValidator().validate(answer, shape)
         assert (status, report.generate_report()) == (200, ""), operation
         assert unknown(shape, answer, operation) == []

@@ -249,8 +249,17 @@ class Services:
                 raise invalid(
                     f"The target group with targetGroupArn {group} does not have an associated load balancer."
                 )
-        if service.configuration.get("strategy") in SHIFTING and not advanced.get("alternateTargetGroupArn"):
-            raise invalid("advancedConfiguration.alternateTargetGroupArn is required for this deployment strategy.")
+        if service.configuration.get("strategy") in SHIFTING:
+            self._check_shifting(advanced)
+
+    def _check_shifting(self, advanced: Mapping[str, Any]) -> None:
+        """What traffic needs to be able to move. Raises Refusal."""
+        for name in ("alternateTargetGroupArn", "productionListenerRule", "roleArn"):
+            if not advanced.get(name):
+                raise invalid(f"advancedConfiguration.{name} is required for this deployment strategy.")
+        rule = advanced["productionListenerRule"]
+        if not self._context.door.book.actions(rule):
+            raise invalid(f"The production listener rule {rule} does not exist.")
 
     def _forget_history(self, arn: str) -> None:
         store = self._context.store
