@@ -11,8 +11,8 @@ PROJECT = "release-controller"
 LONGEST_SERVICE = 40  # ServiceName of App Runner
 LONGEST_SCALING = 32  # AutoScalingConfigurationName of App Runner
 LONGEST_BALANCER = 32  # Name of a load balancer
-LONGEST_ROLE = 64  # RoleName of IAM
-_LONGEST_PURPOSE = len("-infrastructure")  # what a role's name has after the service's
+LONGEST_NAME = 64  # RoleName of IAM, Name of a rule of EventBridge
+_LONGEST_PURPOSE = len("-failed-deployment")  # what such a name has after the service's
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Place:
             "app-runner": max(len(self.name) - LONGEST_SERVICE, len(self.scaling_name) - LONGEST_SCALING),
             "fargate": len(self.scaling_name) - LONGEST_BALANCER,
         }
-        return max(limits.get(runtime, 0), len(self.name) + _LONGEST_PURPOSE - LONGEST_ROLE)
+        return max(limits.get(runtime, 0), len(self.name) + _LONGEST_PURPOSE - LONGEST_NAME)
 
     @property
     def tags(self) -> dict[str, str]:

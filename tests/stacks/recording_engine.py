@@ -214,7 +214,7 @@ class _Monitor:
         self.recording.registrations.append(
             Registration(
                 request.type, request.name, inputs, request.protect, provider, request.parent, dependencies,
-                tuple(request.ignoreChanges), tuple(alias.urn for alias in request.aliases),
+                tuple(request.ignoreChanges), tuple(request.aliasURNs),
             )
         )  # fmt: skip
         state = inputs | COMPUTED[request.type](inputs) | self.told.get(request.type, {})
