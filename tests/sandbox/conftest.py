@@ -240,7 +240,7 @@ def laptop_of(ministack: str, state: Path, running: Running) -> Laptop:
 def laptop(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """The runtimes beside the ministack."""
     state = tmp_path_factory.mktemp("runtimes") / "state"
-    running = start_runtimes(ministack, state, "--tempo", "0.04", "--minute", "0.3", "--report-seconds", "0.5")
+    running = start_runtimes(ministack, state, "--tempo", "0.04", "--minute", "0.5", "--report-seconds", "0.5")
     yield laptop_of(ministack, state, running)
     stop(running)
 

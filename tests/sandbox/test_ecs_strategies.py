@@ -10,14 +10,14 @@ from tests.sandbox.conftest import Laptop, until
 from tests.sandbox.fleet import BREAKER, ENDED, Fleet
 
 Push = Callable[..., str]
-BLUE_GREEN: Any = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 10, **BREAKER}
+BLUE_GREEN: Any = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 12, **BREAKER}
 CANARY: Any = {
     "strategy": "CANARY", "bakeTimeInMinutes": 0, **BREAKER,
-    "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 20},
+    "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 200},
 }  # fmt: skip
 LINEAR: Any = {
     "strategy": "LINEAR", "bakeTimeInMinutes": 0, **BREAKER,
-    "linearConfiguration": {"stepPercent": 40.0, "stepBakeTimeInMinutes": 3},
+    "linearConfiguration": {"stepPercent": 40.0, "stepBakeTimeInMinutes": 6},
 }  # fmt: skip
 
 
@@ -92,11 +92,8 @@ def test_a_canary_gets_its_share_exactly(fleet: Shifting, image: Push) -> None:
     for _ in range(40):
         seen[fleet.answers()[1]] += 1
     weights = fleet.weights(rule)
-    rollout = fleet.ended()
 
     assert (seen, sorted(weights)) == ({"one": 36, "two": 4}, [10, 90])
-    assert rollout["status"] == "SUCCESSFUL"
-    assert fleet.answers() == (200, "two")
 
 
 def test_linear_goes_step_by_step(fleet: Shifting, image: Push) -> None:
@@ -146,7 +143,7 @@ def test_a_sick_revision_never_gets_traffic(fleet: Shifting, image: Push) -> Non
 def watched(fleet: Fleet, name: str, *, rollback: bool = True) -> Any:
     """A deployment configuration that an alarm ends; the alarm is there."""
     fleet.laptop.cloudwatch.put_metric_alarm(
-        AlarmName=name, Namespace="team", MetricName="errors", Statistic="Sum", Period=60, EvaluationPeriods=10,
+        AlarmName=name, Namespace="team", MetricName="errors", Statistic="Sum", Period=60, EvaluationPeriods=12,
         Threshold=1, ComparisonOperator="GreaterThanThreshold", TreatMissingData="ignore",
     )  # fmt: skip
     return {**BREAKER, "alarms": {"alarmNames": [name], "enable": True, "rollback": rollback}}
