@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from releasectl.admission import No
 from releasectl.plain_text import plain
-from releasectl.plan import Change, PropertyChange
+from releasectl.plan import Change, PropertyChange, inner
 from releasectl.preview import Preview
 from releasectl.release_notes import Commit, Notes
 
@@ -62,7 +62,8 @@ def _table(seen: Preview) -> Iterator[str]:
     yield "|---|---|---|"
     for change in changes[:ROWS]:
         lifted = " (protection lifted)" if change.unprotects else ""
-        yield f"| {text(change.operation)}{lifted} | {code(f'{change.type} {change.name}')} | {_properties(change)} |"
+        word, resource = text(seen.plan.word(change)), code(f"{change.type} {change.name}")
+        yield f"| {word}{lifted} | {resource} | {_properties(change)} |"
     yield ""
     if len(changes) > ROWS:
         yield f"and {len(changes) - ROWS} more resources"
@@ -72,7 +73,8 @@ def _table(seen: Preview) -> Iterator[str]:
 def _properties(change: Change) -> str:
     if change.operation in ("create", "delete"):
         return ""
-    return "<br>".join(_property(prop) for prop in change.properties[:12])
+    told = [one for prop in change.properties for one in inner(prop)]
+    return "<br>".join(_property(prop) for prop in told[:12])
 
 
 def _property(prop: PropertyChange) -> str:

@@ -303,8 +303,8 @@ def _with_baseline(deployment: Deployment, last: Deployment | None, world: World
     same, since a look waits for what an attempt that was cut off still has under way at AWS.
     """
     outputs = read_outputs(deployment.outputs)
-    existing = {name: service for name, service in outputs.services.items() if service.service and service.url}
-    seen = _observe(existing, outputs.region, world, watch=0)
+    there = {name: one for name, one in outputs.services.items() if one.service and (one.url or one.private)}
+    seen = _observe(there, outputs.region, world, watch=0)
     if last is not None and last.phase is Phase.ERRORED and last.identity == deployment.identity:
         return replace(deployment, before=last.before)
     return replace(deployment, before={name: replace(one, log=()) for name, one in seen.items()})
@@ -325,6 +325,22 @@ def _shield(deployment: Deployment, outputs: Outputs, world: World) -> None:
             world.registry.shield(outputs.region, repository, pin.digest)
         else:  # a drift fix brings it back
             world.say(f"{deployment.environment}: the registry of {name} comes back empty; push {pin.digest} again")
+
+
+def keep(wanted: Target, last: Deployment | None, world: World) -> None:
+    """What is pinned and has to wait is kept by its registry, however long that takes and whatever is built meanwhile.
+
+    Where the registry cannot be asked, somebody is told, and the next pass asks again.
+    """
+    outputs = read_outputs(last.outputs) if last and last.outputs else None
+    for name, pin in _released(wanted.release.services):
+        repository = outputs.services[name].repository if outputs and name in outputs.services else ""
+        if outputs is None or not repository:
+            continue
+        try:
+            world.registry.shield(outputs.region, repository, pin.digest)
+        except ControllerError as error:
+            world.say(f"{wanted.environment}: keeping {name} {pin.digest[:19]} while it waits: {error.message}")
 
 
 def _proofs(deployment: Deployment, outputs: Outputs, world: World) -> tuple[Proof, ...]:

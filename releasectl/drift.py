@@ -16,9 +16,11 @@ from releasectl.errors import ControllerError, Retry
 from releasectl.ignore import Rule, covers, steps
 from releasectl.outputs import DriftRules, Service
 from releasectl.plan import Plan
+from releasectl.unequal import document, unequal
 from releasectl.verify import Observation
 
 DIGEST, RUNNING = "digest", "running"  # kinds of release drift that a running service tells, too
+REVISION = "revision"  # another task definition with the same image
 LONGEST = 90  # characters of a value in a sentence
 
 State = Mapping[str, Mapping[str, Any]]
@@ -72,7 +74,7 @@ class Difference:
     kind: str  # add, update, delete
     recorded: object = None
     found: object = None
-    what: str = ""  # digest, scale, alarm, running
+    what: str = ""  # digest, revision, scale, alarm, running
 
     @property
     def sentence(self) -> str:
@@ -124,8 +126,10 @@ def changed(refreshed: Iterable[Mapping[str, object]]) -> tuple[Changed, ...]:
 
 def sort(refreshed: Refreshed, live: Iterable[Difference], rules: DriftRules) -> Drift:
     """Every difference once, in its place; the environment's name and the rest are the caller's."""
-    told = [_marked(one, rules) for each in refreshed.changed for one in differences(each)]
-    told += [one for one in live if not any(_same(one, other) for other in told)]
+    said = tuple(live)
+    found = (_marked(one, rules) for each in refreshed.changed for one in differences(each))
+    told = list(_by_digest(found, said))
+    told += [one for one in said if not any(_same(one, other) for other in told)]
     ignored = list(_ignored(told, refreshed.changed, rules.ignore))
     minded = [one for one in told if not _rule(one, rules.ignore)]
     return Drift(
@@ -153,8 +157,8 @@ def of_service(name: str, images: Iterable[str], declared: Service, seen: Observ
     """What a running service tells of itself; `images` are the pinned digest and, for an index, its children."""
     pinned = tuple(images)
     known = Difference(declared.service, "", name, "", "update")
-    if seen.status and seen.status != "RUNNING":
-        yield replace(known, path="status", recorded="RUNNING", found=seen.status, what=RUNNING)
+    if seen.serves is False:
+        yield replace(known, path="status", recorded="running", found=seen.status, what=RUNNING)
     if seen.digest and seen.digest not in pinned:
         yield replace(known, path="image", recorded=pinned[0], found=seen.digest, what=DIGEST)
 
@@ -180,6 +184,16 @@ def _marked(difference: Difference, rules: DriftRules) -> Difference:
         if rule.type == difference.type and (whole or any(covers(one, "", "", difference.path) for one in named)):
             return replace(difference, what=rule.what)
     return difference
+
+
+def _by_digest(found: Iterable[Difference], live: tuple[Difference, ...]) -> Iterator[Difference]:
+    """ECS names a revision where App Runner names an image: which digest that is, the service itself tells."""
+    for one in found:
+        is_image = "sha256:" in f"{one.recorded}{one.found}"
+        if one.what != DIGEST or not one.path or is_image:
+            yield one
+        elif not any(other.what == DIGEST and other.name == one.name for other in live):
+            yield replace(one, what=REVISION)
 
 
 def _same(one: Difference, other: Difference) -> bool:
@@ -220,38 +234,13 @@ def _uncounted(resource: Changed) -> Iterator[Difference]:
             yield replace(known, path=path, kind=kind, recorded=before, found=after)
 
 
-def unequal(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The innermost places where two values differ: path, before, after; None where there is nothing."""
-    if before == after:
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted(before.keys() | after.keys()):
-            yield from unequal(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(before, list) and isinstance(after, list):
-        yield from _unequal_lists(before, after, path)
-    else:
-        yield path, before, after
-
-
-def _unequal_lists(before: list[Any], after: list[Any], path: str) -> Iterator[tuple[str, Any, Any]]:
-    """Lists of texts are sets to AWS; others are compared one by one."""
-    if all(isinstance(one, str) for one in (*before, *after)):
-        lacking, more = [one for one in before if one not in after], [one for one in after if one not in before]
-        if lacking or more:
-            yield path, ", ".join(lacking) or None, ", ".join(more) or None
-        return
-    for index in range(max(len(before), len(after))):
-        one, other = (each[index] if index < len(each) else None for each in (before, after))
-        yield from unequal(one, other, f"{path}[{index}]")
-
-
 def _is_at_or_below(path: str, above: str) -> bool:
     return steps(path)[: len(steps(above))] == steps(above)
 
 
 def _said(difference: Difference) -> str:
     path, recorded, found = difference.path, difference.recorded, difference.found
-    inner = list(unequal(_document(recorded), _document(found)))
+    inner = list(unequal(document(recorded), document(found)))
     if not inner or not inner[0][0]:
         return _between(path, recorded, found)
     where, before, after = inner[0]
@@ -265,14 +254,6 @@ def _between(path: str, recorded: object, found: object) -> str:
     if found is None:
         return f"{path} was removed: {_shown(recorded)}"
     return f"{path} is {_shown(found)}, recorded is {_shown(recorded)}"
-
-
-def _document(value: object) -> object:
-    """A policy is a text that holds a document."""
-    try:
-        return json.loads(value) if isinstance(value, str) and value[:1] in "{[" else value
-    except ValueError:
-        return value
 
 
 def _shown(value: object) -> str:

@@ -51,7 +51,11 @@ def _with_one(document: Document, raw: bytes, key: tuple[str, ...], text: str) -
     holder[key[-1]] = text
     span = document.spans[key]
     cause: InvalidFile | None = None
-    for written in _ways(document, raw[span.start : span.end], key, text):
+    old = raw[span.start : span.end]
+    if old.startswith((b"|", b">")):
+        message = f"editing {_named(document, key)}: its text is a block, which cannot be replaced alone"
+        raise CannotEdit(message, f"Write {shown(key[-1])} on one line, in quotes.")
+    for written in ways(old, text):
         candidate = raw[: span.start] + written + raw[span.end :]
         try:
             result = load(document.path, candidate, every_scalar_is_text=True)
@@ -65,11 +69,8 @@ def _with_one(document: Document, raw: bytes, key: tuple[str, ...], text: str) -
     raise CannotEdit(f"writing {shown(text)} to {where}: {reason}", "Edit the file by hand.") from cause
 
 
-def _ways(document: Document, old: bytes, key: tuple[str, ...], text: str) -> Iterator[bytes]:
-    """How the text may be written: as the old one was, then in double quotes."""
-    if old.startswith((b"|", b">")):
-        message = f"editing {_named(document, key)}: its text is a block, which cannot be replaced alone"
-        raise CannotEdit(message, f"Write {shown(key[-1])} on one line, in quotes.")
+def ways(old: bytes, text: str) -> Iterator[bytes]:
+    """How the text may be written in the place of `old`: as that one was, then in double quotes."""
     if old.startswith(b"'"):
         yield b"'" + text.replace("'", "''").encode("utf-8", "replace") + b"'"
     elif not old.startswith(b'"'):

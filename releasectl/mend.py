@@ -48,8 +48,8 @@ class MovedOn(ControllerError):
 class NotRunning(ControllerError):
     """A service is stopped, which no update of its configuration changes.
 
-    Why: Somebody paused it in the console.
-    Do: Resume it with the command in the message, then run `releasectl drift ENVIRONMENT` again.
+    Why: Somebody paused it in the console, or set the number of its instances to none; or all of them crash.
+    Do: Start it again with the command that the remedy names, then run `releasectl drift ENVIRONMENT` again.
     """
 
     exit_code = 1
@@ -157,9 +157,10 @@ def _live(applied: Deployment, refreshed: Refreshed, outputs: Outputs, world: Wo
         if not pin.digest or service is None or not service.service or any(kind + name in gone for kind in runtimes):
             continue
         seen = world.live.observe(outputs.region, service, watch=0)
-        if not seen.status:
+        if not seen.status or seen.serves is None:
+            said = "; ".join(seen.unasked) or f"{name} does not say whether it runs ({seen.status or 'nothing'})"
             raise Unanswered(
-                f"looking for drift in {applied.environment}: {'; '.join(seen.unasked) or f'{name} says nothing'}",
+                f"looking for drift in {applied.environment}: {said}",
                 "Mend what it names, then look again.",
             )
         images = (
@@ -181,11 +182,20 @@ def _mendable(found: Drift) -> Drift:
     if stopped:
         raise NotRunning(
             f"remediating {found.environment}: {stopped.sentence}",
-            f"Resume it, then look again: aws apprunner resume-service --service-arn {stopped.urn}",
+            _resume(stopped.urn),
         )
     if not found.all:
         raise _Nothing(found)
     return found
+
+
+def _resume(arn: str) -> str:
+    """The remedy for a service that does not run."""
+    if ":ecs:" not in arn:
+        return f"Resume it, then look again: aws apprunner resume-service --service-arn {arn}"
+    cluster, name = arn.split("/")[-2:]
+    start = f"aws ecs update-service --cluster {cluster} --service {name} --desired-count 1"
+    return f"Read why its tasks stopped; if nobody wants any, then look again after: {start}"
 
 
 def _reason(found: Drift, reason: str) -> str:

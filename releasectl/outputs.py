@@ -7,8 +7,9 @@ program and never imports it. It never holds a secret: the program exports none.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from releasectl.errors import ControllerError, Retry
 from releasectl.ignore import Rule
@@ -27,6 +28,40 @@ class UnreadableOutputs(ControllerError):
     retry = Retry.AFTER_CHANGE
 
 
+T = TypeVar("T")
+# What a preview does not know yet, and what older programs leave out, reads as nothing.
+Known = Annotated[T | None, BeforeValidator(lambda value: value or None)]
+Listed = Annotated[tuple[T, ...], BeforeValidator(lambda value: value or ())]
+Switch = Annotated[bool, BeforeValidator(lambda value: value or False)]
+
+
+@dataclass(frozen=True)
+class Former:
+    """The runtime that a service moves away from; it still runs beside the new one."""
+
+    runtime: str
+    service: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class DnsRecord:
+    """One line for the DNS."""
+
+    name: str = ""
+    type: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A name of the team's own, and what has to be in the DNS so that it leads to the service."""
+
+    name: str
+    target: str = ""
+    records: Listed[DnsRecord] = ()
+
+
 @dataclass(frozen=True)
 class Service:
     """One service of an environment, as declared. Everything is "" while it does not exist."""
@@ -40,11 +75,15 @@ class Service:
     health_path: str = "/"
     version_path: str = ""
     alarms: tuple[str, ...] = ()
+    log_group: str = ""  # "" where the runtime names it
+    private: Switch = False  # no public address: nobody asks it from outside, and its runtime says how it is
+    leaving: Known[Former] = None
+    domain: Known[Domain] = None
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """One kind of change that a release may make."""
+    """One kind of change that a release may make. A type that it may replace is replaced without harm."""
 
     type: str
     operations: tuple[str, ...]

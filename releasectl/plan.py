@@ -5,18 +5,21 @@ order, their counts, an identity for them, and which of them a release may not m
 engine and never decides: a finding is a sentence about the plan.
 """
 
+import functools
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from releasectl.errors import Finding
 from releasectl.outputs import Allowed
+from releasectl.unequal import document, unequal
 
 DISRUPTIVE = ("delete", "replace")  # words first in a report: something that exists goes away
+REVISE = "revise"  # what replacing is called where it takes nothing away: a new revision, and the old one stays
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,25 @@ class Plan:
     @property
     def sentence(self) -> str:
         """The plan in a few words: `1 replace, 2 create`, the disruptive first; `no changes`."""
-        order = sorted(self.counts, key=lambda name: (name not in DISRUPTIVE, name))
-        return ", ".join(f"{self.counts[name]} {name}" for name in order) or "no changes"
+        counts = Counter(self.word(change) for change in self.changes)
+        order = sorted(counts, key=lambda name: (name not in DISRUPTIVE, name))
+        return ", ".join(f"{counts[name]} {name}" for name in order) or "no changes"
+
+    def word(self, change: Change) -> str:
+        """The operation for people: a type that any release may replace is only revised."""
+        return REVISE if change.operation == "replace" and change.type in self._revised else change.operation
+
+    @functools.cached_property
+    def _revised(self) -> frozenset[str]:
+        """By the program's shape, which a plan of half a program does not have."""
+        try:
+            shape = _SHAPE.validate_python(self.outputs.get("shape", ()))
+        except ValidationError:
+            return frozenset()
+        return frozenset(rule.type for rule in shape if "replace" in rule.operations)
 
 
+_SHAPE = TypeAdapter(tuple[Allowed, ...])
 _ADAPTER = TypeAdapter(tuple[Change, ...])
 _STEPS = TypeAdapter(list[Change])
 _PENDING = TypeAdapter(tuple[Pending, ...])
@@ -102,6 +120,18 @@ def from_steps(
     ]
     ordered = sorted(changes, key=lambda change: (change.urn, change.operation))
     return Plan(tuple(ordered), outputs, _PENDING.validate_python(list(pending)))
+
+
+def inner(prop: PropertyChange) -> tuple[PropertyChange, ...]:
+    """What differs inside, where both sides are documents or texts that hold one; else the property itself.
+
+    What a preview does not know yet is no document, so nothing inside it is allowed by itself.
+    """
+    before, after = document(prop.before), document(prop.after)
+    if not isinstance(before, dict | list) or not isinstance(after, dict | list):
+        return (prop,)
+    found = unequal(before, after, prop.path)
+    return tuple(replace(prop, path=path, before=one, after=other) for path, one, other in found) or (prop,)
 
 
 def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:
@@ -122,7 +152,7 @@ def outside(plan: Plan, shape: Iterable[Allowed]) -> tuple[Finding, ...]:
 def beyond_repair(plan: Plan, replaceable: Iterable[str]) -> tuple[Finding, ...]:
     """The changes that a drift fix may not make: the release was reviewed, so only what takes something away is asked.
 
-    `replaceable` are types that hold nothing of their own.
+    `replaceable` are types that hold nothing of their own; what is only revised takes nothing away either.
     """
     harmless = tuple(replaceable)
     return tuple(
@@ -133,7 +163,7 @@ def beyond_repair(plan: Plan, replaceable: Iterable[str]) -> tuple[Finding, ...]
             "Mend it by hand, or make the change that you see part of the program or the settings.",
         )
         for change in plan.changes
-        if change.unprotects or not (change.operation in ("create", "update") or change.type in harmless)
+        if change.unprotects or not (plan.word(change) in ("create", "update", REVISE) or change.type in harmless)
     )
 
 
@@ -142,12 +172,16 @@ def _fits(change: Change, rule: Allowed) -> bool:
         return False
     if change.operation == "create" or not rule.properties:
         return True
-    return all(_path_fits(prop.path, rule.properties) for prop in change.properties)
+    return all(_path_fits(path, rule.properties) for path in _touched(change))
 
 
 def _path_fits(path: str, allowed: Sequence[str]) -> bool:
     return any(path == prefix or path.startswith((f"{prefix}.", f"{prefix}[")) for prefix in allowed)
 
 
+def _touched(change: Change) -> list[str]:
+    return [one.path for prop in change.properties for one in inner(prop)]
+
+
 def _paths(change: Change) -> str:
-    return f" ({', '.join(prop.path for prop in change.properties)})" if change.properties else ""
+    return f" ({', '.join(_touched(change))})" if change.properties else ""

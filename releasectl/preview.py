@@ -11,8 +11,11 @@ from pathlib import Path
 from releasectl import deploy, evidence
 from releasectl.admission import Admission, No, admit
 from releasectl.errors import InvalidFile
-from releasectl.evidence import LOOK_BACK, Copy, newest_applied
+from releasectl.evidence import LOOK_BACK, Copy, newest_applied, newest_live
+from releasectl.moves import addresses, moves
+from releasectl.outputs import read as read_outputs
 from releasectl.plan import Change, Plan
+from releasectl.record import Deployment
 from releasectl.release import Release, parse_release
 from releasectl.release_notes import Notes, notes
 from releasectl.target import Target, release_path
@@ -30,11 +33,12 @@ class Preview:
     admission: Admission
     copies: tuple[Copy, ...]
     notes: tuple[Notes, ...]
+    moves: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What people must not overlook, in plain words, the worst first."""
-        return tuple(_warnings(self.plan))
+        """What people must not overlook, in plain words, the worst first; before all a move to another runtime."""
+        return (*self.moves, *_warnings(self.plan))
 
     @property
     def exit_code(self) -> int:
@@ -50,7 +54,15 @@ def preview(wanted: Target, world: World, *, folder: Path) -> Preview:
     planned = deploy.preview(wanted, world, folder=folder)
     known, copies = evidence.with_plan(early, wanted, planned, applied=newest_applied(history), world=world)
     told = notes(_on_main(wanted, tip, world), wanted.release, wanted.pipeline.services, world.desired.commits)
-    return Preview(wanted.environment, wanted.identity, tip, planned, admit(known, planned=True), copies, told)
+    admission = admit(known, planned=True)
+    moved = _moves(newest_live(history), planned)
+    return Preview(wanted.environment, wanted.identity, tip, planned, admission, copies, told, moved)
+
+
+def _moves(live: Deployment | None, planned: Plan) -> tuple[str, ...]:
+    if live is None or not live.outputs:
+        return ()
+    return moves(read_outputs(live.outputs), read_outputs(planned.outputs), planned)
 
 
 def _on_main(wanted: Target, tip: str, world: World) -> Release:
@@ -69,8 +81,8 @@ def _warnings(plan: Plan) -> Iterator[str]:
         ("delete", "is deleted"),
     ):
         for change in plan.changes:
-            if operation in change.operation:
-                yield f"{_named(change)} {words}{_because(change)}"
+            if operation in plan.word(change):
+                yield f"{_named(change)} {words}{_because(change)}{addresses(plan, change)}"
     for change in plan.changes:
         if change.unprotects:
             yield f"{_named(change)} is no longer protected: a later release could delete it"
@@ -86,13 +98,14 @@ def _because(change: Change) -> str:
 
 
 def as_json(seen: Preview) -> dict[str, object]:
-    """{environment, release, base, identity, counts, warnings, changes, gates, copies, notes}."""
+    """{environment, release, base, identity, counts, moves, warnings, changes, gates, copies, notes}."""
     return {
         "environment": seen.environment,
         "release": seen.identity,
         "base": seen.base,
         "identity": seen.plan.identity,
         "counts": seen.plan.counts,
+        "moves": seen.moves,
         "warnings": seen.warnings,
         "changes": [asdict(change) | {"name": change.name} for change in seen.plan.changes],
         "gates": [gate_as_json(no) for no in seen.admission.nos],

@@ -58,6 +58,8 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
             standing = replace(standing, step=asked, exit_code=_exit_code(asked, standing.deployment))
         step = standing.step
         world.say(f"{environment}: {step.action}: {step.reason}")
+        if step.action is Action.WAIT:
+            deploy.keep(standing.target, standing.deployment, world)
         if step.action in RESTING or (step.action is Action.BACK_OFF and not wait):
             # A release that was taken back leaves a resting environment, and was a no all the same.
             return replace(standing, exit_code=standing.exit_code or int(said_no))

@@ -5,13 +5,14 @@ that two looks at the same state read the same; and nothing in them is obeyed by
 nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from releasectl.admission import Admission
+from releasectl.outputs import DnsRecord, Service
 from releasectl.plain_text import plain
-from releasectl.plan import Change, Plan
+from releasectl.plan import Change, Plan, inner
 from releasectl.record import Deployment
 from releasectl.release_notes import Commit
 from releasectl.verify import Observation
@@ -26,7 +27,9 @@ def plan(planned: Plan) -> str:
     """The plan: words first, then a line for each resource with its properties."""
     lines = [f"plan {planned.identity[:12]}: {planned.sentence}"]
     for change in planned.changes:
-        lines.append(f"  {change.operation:8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}")
+        lines.append(
+            f"  {planned.word(change):8} {change.type} {change.name}{' (protection lifted)' * change.unprotects}"
+        )
         lines += [f"             {line}" for line in _properties(change)]
     return plain("\n".join(lines))
 
@@ -34,8 +37,8 @@ def plan(planned: Plan) -> str:
 def _properties(change: Change) -> Iterable[str]:
     if change.operation in ("create", "delete"):
         return
-    for prop in change.properties:
-        yield f"{prop.path}: {_value(prop.before)} -> {_value(prop.after)}"
+    for one in (one for prop in change.properties for one in inner(prop)):
+        yield f"{one.path}: {_value(one.before)} -> {_value(one.after)}"
 
 
 def _value(value: object) -> str:
@@ -135,6 +138,21 @@ def status(standing: "Standing", seen: Mapping[str, Observation]) -> list[tuple[
         runs = observation.digest[:19] if observation and observation.digest else "-"
         rows.append((standing.environment, name, pin.digest[:19] or "-", runs, _health(observation), _next(standing)))
     return rows
+
+
+def besides(services: Mapping[str, Service]) -> list[str]:
+    """What else a look has to tell of services: what belongs into the DNS, and what still runs beside."""
+    return [plain(line) for name, service in services.items() for line in _besides(name, service)]
+
+
+def _besides(name: str, service: Service) -> Iterator[str]:
+    if service.leaving and service.leaving.service:
+        where = f" at {service.leaving.url}" if service.leaving.url else ""
+        yield f"{name} also runs on {service.leaving.runtime}{where}, until `leaving` is taken out of the settings"
+    if service.domain:
+        target = DnsRecord(service.domain.name, "CNAME", service.domain.target)
+        for record in service.domain.records or ((target,) if target.value else ()):
+            yield f"{name} needs in the DNS: {record.name} {record.type} {record.value}"
 
 
 def _next(standing: "Standing") -> str:

@@ -1,9 +1,9 @@
 """Verify: is what runs what is pinned, and is it well? Observations -> Proof.
 
 Comes in: the pin, what the program declares, what the running service said before and after apply. Goes out: for
-each service healthy, degraded (newly, by this release) or unknown, with findings. `pulumi up` succeeds while App
-Runner or ECS has quietly rolled back, so nothing here trusts it. What was red before cannot judge; what cannot be
-asked is unknown, never a yes and never a reason to roll back. It asks nobody itself.
+each service healthy, degraded (newly, by this release) or unknown, with findings. `pulumi up` succeeds while a
+runtime has quietly rolled back, so nothing here trusts it. What was red before cannot judge; what cannot be asked is
+unknown, and so is a word that nobody here knows: never a yes, never a reason to roll back. It asks nobody itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,12 @@ from releasectl.errors import Finding
 from releasectl.outputs import Service
 
 TOLERATED = 0.1  # share of bad answers that a switch of instances may cost
-_SUCCEEDED = "SUCCEEDED"
-_RUNNING = "IN_PROGRESS", "PENDING"
+
+# How runtimes say that an operation went well, is not over, or did not bring what was asked for.
+_WELL = ("SUCCEEDED", "SUCCESSFUL")
+UNDER_WAY = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED")
+GOING_BACK = ("ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
+_BADLY = ("FAILED", "STOPPED", "ROLLBACK_SUCCEEDED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 class Health(StrEnum):
@@ -32,11 +36,23 @@ WORST = (Health.HEALTHY, Health.UNKNOWN, Health.DEGRADED)
 
 @dataclass(frozen=True)
 class Operation:
-    """The runtime's newest operation on the service, in the runtime's own words."""
+    """The runtime's newest operation on the service, in the runtime's own words; `reason` says why it failed."""
 
     id: str
     type: str
     status: str
+    reason: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Has it come to an end, as far as anybody here knows its word?"""
+        return self.status in _WELL + _BADLY
+
+    @property
+    def has_failed(self) -> bool | None:
+        """Does what it was asked for not run, for sure? None while it is under way, or for a word nobody here knows."""
+        known = {**dict.fromkeys(_WELL, False), **dict.fromkeys(_BADLY + GOING_BACK, True)}
+        return known.get(self.status)
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one service said of itself at one time. Fields stay empty where `unasked` says why."""
+    """What one service said of itself at one time. Fields stay empty where `unasked` says why.
+
+    `status` is the runtime's own word, `serves` what it means: instances run and are well as far as the runtime
+    checks that. None is for what it does not say.
+    """
 
     at: datetime
     status: str = ""
@@ -65,10 +85,17 @@ class Observation:
     alarms: Mapping[str, str] = field(default_factory=dict)
     unasked: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
+    serves: bool | None = None
+    private: bool = False
 
     @property
     def is_well(self) -> bool | None:
-        """Do the answers from outside look well? None when nothing answered or nothing was asked."""
+        """Do the answers from outside look well? None when nothing answered or nothing was asked.
+
+        Nobody asks a private service from outside: how it is, its runtime says.
+        """
+        if self.private:
+            return self.serves
         answered = [answer for answer in self.answers if answer.status is not None]
         if not answered:
             return None
@@ -132,17 +159,23 @@ def _ran(pinned: Pinned, declared: Service, before: Observation | None, after: O
     operation = after.operation
     if operation is None or (before and before.operation and before.operation.id == operation.id):
         return []
-    if operation.status == _SUCCEEDED:
+    if operation.has_failed is False:
         return []
-    if operation.status in _RUNNING:
+    if operation.has_failed is None:
         message = f"{operation.type} is still {operation.status}"
-        return [(Health.UNKNOWN, Finding("proof", declared.service, message, "Wait, then reconcile again."))]
-    message = f"{operation.type} ended {operation.status}: {pinned.digest} never got healthy{_still(after)}"
+        remedy = "Wait, then reconcile again."
+        if operation.status not in UNDER_WAY:
+            message = f"{operation.type} is {operation.status}, a word that this controller does not know"
+            remedy = "Look at the service in the console; update the controller."
+        return [(Health.UNKNOWN, Finding("proof", declared.service, message, remedy))]
+    how = "ended" if operation.is_over else "is"
+    why = f"did not stay: {operation.reason}" if operation.reason else "never got healthy"
+    message = f"{operation.type} {how} {operation.status}: {pinned.digest} {why}{_still(after)}"
     return [(Health.DEGRADED, Finding("proof", declared.service, message, "Read the instance's last log lines."))]
 
 
 def _still(after: Observation) -> str:
-    return f"; {after.digest} still serves" if after.digest and after.status == "RUNNING" else ""
+    return f"; {after.digest} still serves" if after.digest and after.serves else ""
 
 
 def _serves(pinned: Pinned, declared: Service, after: Observation) -> list[Judged]:
@@ -166,6 +199,8 @@ def _serves(pinned: Pinned, declared: Service, after: Observation) -> list[Judge
 
 
 def _answers(declared: Service, before: Observation | None, after: Observation) -> list[Judged]:
+    if after.private:
+        return _word(declared, before, after)
     where = f"{declared.url}{declared.health_path}"
     if after.is_well:
         return []
@@ -175,9 +210,27 @@ def _answers(declared: Service, before: Observation | None, after: Observation) 
     bad = sum(not answer.is_well for answer in after.answers)
     message = f"{bad} of {len(after.answers)} health checks were bad, the last {_last_bad(after)}"
     if before and before.is_well is False:
-        message += "; it was so before this release, which therefore cannot be judged"
-        return [(Health.UNKNOWN, Finding("health", where, message, "Mend the service, then reconcile again."))]
+        return [(Health.UNKNOWN, _red_before(where, message))]
     return [(Health.DEGRADED, Finding("health", where, message, "Read the instance's last log lines."))]
+
+
+def _word(declared: Service, before: Observation | None, after: Observation) -> list[Judged]:
+    """Of a private service the runtime's own word is all that there is."""
+    if after.serves:
+        return []
+    if after.serves is None:
+        message = f"the service is private, and its runtime does not say how it is ({after.status or 'nothing'})"
+        remedy = "Run `releasectl reconcile` again to ask anew."
+        return [(Health.UNKNOWN, Finding("health", declared.service, message, remedy))]
+    message = f"the service is private, and its runtime says {after.status}"
+    if before and before.is_well is False:
+        return [(Health.UNKNOWN, _red_before(declared.service, message))]
+    return [(Health.DEGRADED, Finding("health", declared.service, message, "Read the instance's last log lines."))]
+
+
+def _red_before(where: str, message: str) -> Finding:
+    before = "it was so before this release, which therefore cannot be judged"
+    return Finding("health", where, f"{message}; {before}", "Mend the service, then reconcile again.")
 
 
 def _last_bad(after: Observation) -> str:

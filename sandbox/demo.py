@@ -203,7 +203,7 @@ class Demo:
         apprunner.update_service(ServiceArn=arn, SourceConfiguration=source)
         alarm = cloudwatch.describe_alarms(AlarmNames=[f"{name}-latency"])["MetricAlarms"][0]
         known = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
-        kept = {key: value for key, value in alarm.items() if key in known and key != "Statistic"}
+        kept = {key: value for key, value in alarm.items() if key in known}
         cloudwatch.put_metric_alarm(**{**kept, "Threshold": 9000.0})
         self.hand.client("ecr").delete_lifecycle_policy(repositoryName=name)
 

@@ -19,6 +19,7 @@ import httpx
 from sandbox.process import LOOPBACK, Running, SandboxBroken, find_uv, free_port
 from sandbox.process import start as start_process
 
+REGION = "eu-west-1"  # of the sandbox
 PINS = Path(__file__).with_name("ministack.txt")
 
 
@@ -26,7 +27,7 @@ def start(state: Path, port: int = 0) -> Running:
     """Start ministack and wait until it answers. Raises PortInUse, SandboxBroken."""
     chosen = free_port(port)
     endpoint = f"http://{LOOPBACK}:{chosen}"
-    return start_process(
+    running = start_process(
         "ministack",
         [str(prepare() / "bin" / "ministack")],
         log=state / "ministack.log",
@@ -40,6 +41,18 @@ def start(state: Path, port: int = 0) -> Running:
         },
         ready=functools.partial(_answers, endpoint),
     )
+    _lead_to_the_internet(endpoint)
+    return running
+
+
+def _lead_to_the_internet(endpoint: str) -> None:
+    """AWS's default VPC has a route to its internet gateway; ministack's has the gateway and no route."""
+    route = {"Action": "CreateRoute", "RouteTableId": "rtb-00000001", "DestinationCidrBlock": "0.0.0.0/0"}
+    scope = f"AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/ec2/aws4_request, SignedHeaders=host, Signature=0"
+    done = httpx.post(
+        endpoint, data=route | {"GatewayId": "igw-00000001"}, headers={"Authorization": scope}, trust_env=False
+    )
+    done.raise_for_status()
 
 
 def prepare() -> Path:

@@ -1,9 +1,9 @@
 """One sandbox: its processes, its folder, and the environment variables that lead to it.
 
-Comes in: a state folder. Goes out: ministack, the runtimes, the provider and the registry's door on free loopback
-ports, a remote with the project in it, and the variables by which any client of AWS or of images, git and pulumi find
-them. Several stand side by side, each in its own folder. `down` ends what `up` started, by process id, and removes
-the folder.
+Comes in: a state folder. Goes out: ministack, the runtimes, CloudWatch's alarms, the provider and the registry's door
+on free loopback ports, a remote with the project in it, and the variables by which any client of AWS or of images,
+git and pulumi find them. Several stand side by side, each in its own folder. `down` ends what `up` started, by
+process id, and removes the folder.
 """
 
 import functools
@@ -27,6 +27,8 @@ from sandbox.runtimes.certificates import certificates
 REGION = "eu-west-1"
 PASSPHRASE = "sandbox"  # noqa: S105 - it protects nothing: no secret ever enters a sandbox's state
 MARK = "sandbox.json"
+_PARTS = ("runtimes", "cloudwatch", "provider", "registry_door")  # ours, beside ministack
+MINUTE = 2.0  # seconds that stand for a minute of AWS: metrics are reported so often, and alarms count in it
 _FOR_CLIENTS = ("SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy")
 
 
@@ -67,7 +69,7 @@ def up(folder: Path, project: Path, port: int = 0) -> Sandbox:
             f"starting a sandbox in {folder}: the folder is not empty",
             f"Run `python -m sandbox down --state {folder}` first, or name another folder.",
         )
-    ports = {"aws": free_port(port)} | {name: free_port() for name in ("runtimes", "provider", "registry_door")}
+    ports = {"aws": free_port(port)} | {name: free_port() for name in _PARTS}
     (folder / "state").mkdir(parents=True)
     folder = folder.resolve()
     running: list[Running] = []
@@ -116,11 +118,13 @@ def _start_all(folder: Path, project: Path, ports: Mapping[str, int], running: l
     (folder / "roots.pem").write_text(Path(certifi.where()).read_text() + authority.read_text())
     door = ["--registry", environment["AWS_ENDPOINT_URL"], "--authority", str(authority)]
     door += ["--key", str(authority.with_suffix(".key"))]
-    with ThreadPoolExecutor(5) as pool:
+    watch = ["--state", str(folder / "cloudwatch"), "--minute", str(MINUTE)]
+    with ThreadPoolExecutor(6) as pool:
         remote_made = pool.submit(remote.make, folder, project)
         parts = [
             pool.submit(ministack.start, folder, ports["aws"]),
             pool.submit(_part, "runtimes", ports, ["--state", str(state)], folder=folder, environment=environment),
+            pool.submit(_part, "cloudwatch", ports, watch, folder=folder, environment=environment),
             pool.submit(_part, "provider", ports, [], folder=folder, environment=environment),
             pool.submit(_part, "registry_door", ports, door, folder=folder, environment=environment),
         ]
@@ -145,8 +149,10 @@ def _variables(folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{ports['aws']}",
         "AWS_ENDPOINT_URL_APPRUNNER": runtimes,
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": runtimes,
         "AWS_ENDPOINT_URL_ECS": runtimes,
         "AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2": runtimes,
+        "AWS_ENDPOINT_URL_CLOUDWATCH": f"http://{LOOPBACK}:{ports['cloudwatch']}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": REGION,

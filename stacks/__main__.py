@@ -1,8 +1,8 @@
 """The Pulumi program of one environment; the stack's name says which.
 
 Comes in: `releases/<stack>.yaml` and `Pulumi.<stack>.yaml` of the folder above, whether `pulumi up -s staging`
-runs it or the controller's worker, from a checkout of the pinned commit. Goes out: the environment and the stack
-outputs. Nothing is kept between runs, so one process may run it twice.
+runs it or the controller's worker, from a checkout of the pinned commit; and the policies of `stacks/permissions/`.
+Goes out: the environment and the stack outputs. Nothing is kept between runs, so one process may run it twice.
 """
 
 import sys
@@ -15,6 +15,7 @@ import pulumi
 from releasectl.errors import ControllerError
 from releasectl.release import parse_release
 from stacks.environment import Environment
+from stacks.permissions import permissions
 from stacks.settings import parse_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,9 @@ def declare(name: str) -> None:
     pins, config = f"releases/{name}.yaml", f"Pulumi.{name}.yaml"
     release = parse_release(pins, (ROOT / pins).read_bytes())
     settings = parse_settings(config, (ROOT / config).read_bytes(), name)
-    for key, value in Environment(name, release=release, settings=settings).outputs.items():
+    policies = {service: permissions(ROOT / "stacks", one.permissions) for service, one in settings.services.items()}
+    environment = Environment(name, release=release, settings=settings, policies=policies)
+    for key, value in environment.outputs.items():
         pulumi.export(key, value)
 
 

@@ -12,9 +12,8 @@ import pulumi
 
 from releasectl.ignore import Rule, concerns
 from stacks import names
-from stacks.runtimes.app_runner import WATCHED, Watched
+from stacks.shape import ALARM, WATCHED, Watched
 
-_OF_RELEASE = (*WATCHED, Watched("alarm", "aws:cloudwatch/metricAlarm:MetricAlarm"))
 # They hold nothing of their own, and their provider knows no other way to change them.
 _REPLACEABLE = ("aws:ecr/lifecyclePolicy:LifecyclePolicy", "aws:sns/topicSubscription:TopicSubscription")
 
@@ -34,10 +33,11 @@ def leave_alone(rules: Iterable[Rule]) -> None:
         pulumi.runtime.register_stack_transformation(kept)
 
 
-def output(rules: Iterable[Rule]) -> dict[str, object]:
-    """The stack output `drift`: {release, replaceable, ignore}."""
+def output(rules: Iterable[Rule], runtimes: Iterable[str]) -> dict[str, object]:
+    """The stack output `drift`: {release, replaceable, ignore}; `runtimes` are those of the environment."""
+    watched = [*(one for runtime in runtimes for one in WATCHED[runtime]), Watched("alarm", ALARM)]
     return {
-        "release": [watched._asdict() for watched in _OF_RELEASE],
+        "release": [one._asdict() for one in watched],
         "replaceable": list(_REPLACEABLE),
         "ignore": [asdict(rule) for rule in rules],
     }

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 PROJECT = "release-controller"
 LONGEST_SERVICE = 40  # ServiceName of App Runner
 LONGEST_SCALING = 32  # AutoScalingConfigurationName of App Runner
+LONGEST_BALANCER = 32  # Name of a load balancer
+LONGEST_ROLE = 64  # RoleName of IAM
+_LONGEST_PURPOSE = len("-infrastructure")  # what a role's name has after the service's
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,21 @@ class Place:
 
     @property
     def scaling_name(self) -> str:
-        """Without the project, because App Runner allows 32 characters here and 40 there."""
+        """Without the project: scaling configurations and load balancers may have 32 characters."""
         return f"{self.environment}-{self.service}"
+
+    @property
+    def log_group(self) -> str:
+        """Where an ECS service's instances write; App Runner names its own."""
+        return f"/{PROJECT}/{self.environment}/{self.service}"
+
+    def excess(self, runtime: str) -> int:
+        """By how many characters the service's name is too long for a runtime; at most 0 when it fits."""
+        limits = {
+            "app-runner": max(len(self.name) - LONGEST_SERVICE, len(self.scaling_name) - LONGEST_SCALING),
+            "fargate": len(self.scaling_name) - LONGEST_BALANCER,
+        }
+        return max(limits.get(runtime, 0), len(self.name) + _LONGEST_PURPOSE - LONGEST_ROLE)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -40,6 +56,26 @@ def topic_name(environment: str) -> str:
     return f"{PROJECT}-{environment}"
 
 
+def cluster_name(environment: str) -> str:
+    """What the ECS cluster of an environment is called: `release-controller-staging`."""
+    return f"{PROJECT}-{environment}"
+
+
 def tags(environment: str) -> dict[str, str]:
     """For cost and search, on what all services of an environment share."""
     return {"managed-by": PROJECT, "environment": environment}
+
+
+def alerts_key_alias(environment: str) -> str:
+    """By which the key of the alert topic is found: `alias/release-controller-staging-alerts`."""
+    return f"alias/{PROJECT}-{environment}-alerts"
+
+
+def slack_name(environment: str) -> str:
+    """What the Slack configuration, its role and its guardrail are called: `release-controller-staging-slack`."""
+    return f"{PROJECT}-{environment}-slack"
+
+
+def dashboard_name(environment: str) -> str:
+    """What the dashboard is called: `release-controller-staging`."""
+    return f"{PROJECT}-{environment}"

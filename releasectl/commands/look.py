@@ -1,12 +1,10 @@
 """Commands that look and change nothing: check, preview, status, history, explain, env."""
 
-import json
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -15,10 +13,10 @@ from releasectl import brakes, comment, report, target
 from releasectl import check as files
 from releasectl import preview as proposal
 from releasectl import reconcile as loop
-from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say
-from releasectl.errors import ControllerError, Finding
+from releasectl.commands import WorkTree, as_json, clone, named, print_json, real_world, say, settings
+from releasectl.errors import ControllerError
 from releasectl.next_step import Action
-from releasectl.outputs import Outputs
+from releasectl.outputs import Outputs, Service
 from releasectl.outputs import read as read_outputs
 from releasectl.record import Deployment, Phase, Worker, as_data
 from releasectl.target import Target
@@ -35,7 +33,7 @@ def check(as_json: bool) -> None:
     """
     root = clone().root
     found, environments = files.findings(WorkTree(root), "")
-    findings = [*found, *(one for name in environments for one in _settings_findings(root, name))]
+    findings = [*found, *(one for name in environments for one in settings.findings(root, name))]
     if as_json:
         print_json({"ok": not findings, "findings": [vars(finding) for finding in findings]})
     elif findings:
@@ -97,6 +95,9 @@ def status(environment: str | None, as_json: bool) -> None:
         rows = [row for standing, seen in looked for row in report.status(standing, seen)]
         rows += [(name, "-", "-", "-", "unknown", type(error).__name__) for name, error in broken.items()]
         click.echo(report.table(("environment", "service", "pinned", "runs", "health", "next"), rows))
+        for outputs in (_outputs(standing.deployment) for standing, _ in looked):
+            for line in report.besides(outputs.services if outputs else {}):
+                click.echo(line)
         for name, cause in broken.items():
             say(f"{name}: {cause.message}\n  {cause.remedy}")
     raise click.exceptions.Exit(max((error.exit_code for error in broken.values()), default=0))
@@ -159,19 +160,6 @@ def helps(standing: loop.Standing) -> str:
     return f"releasectl {'unlock' if elsewhere else 'reconcile'} {environment}"
 
 
-def _settings_findings(root: Path, environment: str) -> Iterator[Finding]:
-    """What the program says of its settings: it is run, never imported."""
-    path = target.settings_path(environment)
-    done = subprocess.run(
-        [sys.executable, "-m", "stacks.settings", path, "--json"], cwd=root, capture_output=True, text=True, check=False
-    )
-    if done.returncode not in (0, 2):
-        yield Finding("file", path, f"the program cannot read it: {done.stderr.strip()}", "Mend `stacks/settings.py`.")
-        return
-    for finding in json.loads(done.stdout).get("findings", []):
-        yield Finding(**finding)
-
-
 def _wanted(environment: str, ref: str, world: World) -> Target:
     git = clone()
     if not ref:
@@ -191,6 +179,11 @@ def _seen(deployment: Deployment | None, world: World) -> dict[str, Observation]
     return {name: world.live.observe(outputs.region, service, watch=0) for name, service in running.items()}
 
 
+def _declared(service: Service) -> dict[str, object]:
+    """What a runtime, and a move to another one, add."""
+    return {key: value for key, value in asdict(service).items() if key in ("runtime", "private", "leaving", "domain")}
+
+
 def _status(standing: loop.Standing, seen: Mapping[str, Observation]) -> dict[str, object]:
     outputs = _outputs(standing.deployment)
     services = {}
@@ -203,6 +196,7 @@ def _status(standing: loop.Standing, seen: Mapping[str, Observation]) -> dict[st
             "healthy": observation.is_well if observation else None,
             "repository": declared.repository if declared else "",
             "url": declared.url if declared else "",
+            **(_declared(declared) if declared else {}),
         }
     gates = [proposal.gate_as_json(no) for no in standing.situation.admission.nos]
     return {**loop.as_json(standing), "gates": gates, "services": services}

@@ -7,6 +7,7 @@ us to slow down, or was not there. It makes no call of its own.
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -133,6 +134,11 @@ def named(what: str, cause: str) -> ControllerError:
 def is_ours(error: ControllerError) -> bool:
     """Is it about AWS not letting us ask, rather than about what we asked for?"""
     return not isinstance(error, AwsFailed)
+
+
+def moment(milliseconds: float) -> datetime:
+    """A time as CloudWatch Logs tells it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 @functools.cache

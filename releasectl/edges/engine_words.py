@@ -10,6 +10,7 @@ from pathlib import Path
 
 from releasectl.apply import Problem, Result
 from releasectl.edges import aws
+from releasectl.edges.refused_runtime import refusal
 from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.locks import StackLocked
 from releasectl.plan import Pending, from_steps
@@ -58,6 +59,29 @@ class BrokenState(ControllerError):
     """
 
 
+class ProtectedResource(ControllerError):
+    """The plan would delete or replace what is protected, so there is no plan.
+
+    Why: Without it data or an address would be lost. A service whose `runtime` was changed in one step has a runtime
+    that would go, and it is protected.
+    Do: Write `leaving: OLD-RUNTIME` beside the service's `runtime` for one release: both run, and the protection goes.
+    For anything else, let the program lift the protection by a release of its own.
+    """
+
+    exit_code = 1
+    retry = Retry.AFTER_CHANGE
+
+
+_IMAGES = "aws:ecr/repository:Repository"  # goes only with the whole service, and then nothing is left behind
+# What stands for a runtime: without it nothing answers any more.
+_RUNTIMES = {
+    "aws:apprunner/service:Service": "app-runner",
+    "aws:ecs/expressGatewayService:ExpressGatewayService": "ecs-express",
+    "aws:ecs/service:Service": "fargate",
+    "aws:lb/loadBalancer:LoadBalancer": "fargate",
+}
+
+
 def read(folder: Path, word: str) -> Result | None:
     """What the operation `word` of a work folder came to, None while there is nothing. Raises what it means."""
     try:
@@ -76,10 +100,41 @@ def read(folder: Path, word: str) -> Result | None:
     return Result(from_steps(raw["steps"], raw["outputs"], raw["pending"]), resources, failed)
 
 
+def no_plan(problems: tuple[Problem, ...]) -> ControllerError:
+    """Why a preview with problems is no plan."""
+    protected = [
+        problem for problem in problems if re.search(r"because it is protected|for protection", problem.message)
+    ]
+    if not protected:
+        problem = problems[0]
+        return EngineFailed(
+            f"previewing {name(problem.urn)}: {problem.message}", "Mend what it names, then preview again."
+        )
+    named = ", ".join(name(problem.urn) for problem in protected)
+    left = [_RUNTIMES[kind] for problem in protected if (kind := _type(problem.urn)) in _RUNTIMES and _is_gone(problem)]
+    remedy = "Lift its protection in the program by a release of its own, or take this change back."
+    if left and not any(_type(problem.urn) == _IMAGES for problem in protected):
+        settings = f"Pulumi.{protected[0].urn.split(':')[2]}.yaml"
+        remedy = (
+            f"Write `leaving: {left[0]}` beside `runtime` of that service in {settings} for one release: "
+            "both run then, and the next release may let the old one go."
+        )
+    return ProtectedResource(f"previewing: {named} would be lost, and it is protected", remedy)
+
+
+def _is_gone(problem: Problem) -> bool:
+    """Deleted, and not replaced."""
+    return "cannot be deleted" in problem.message
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[-2].rsplit("$", 1)[-1]
+
+
 def name(urn: str) -> str:
     """`type name` of a URN, for people."""
     parts = urn.split("::")
-    return f"{parts[-2].rsplit('$', 1)[-1]} {parts[-1]}" if len(parts) > 3 else "the environment"
+    return f"{_type(urn)} {parts[-1]}" if len(parts) > 3 else "the environment"
 
 
 def _named(kind: str, text: str, problems: tuple[Problem, ...]) -> ControllerError | None:
@@ -112,6 +167,8 @@ def _of_problems(problems: tuple[Problem, ...]) -> ControllerError | None:
                 f"running the program: {(said['exception'] or said['words']).strip()}",
                 "Mend `stacks/` or the settings, pin the commit that has the change, then try again.",
             )
+        if refused := refusal(problem.urn, problem.message):
+            return refused
         failure = aws.named(f"changing {name(problem.urn)}", problem.message)
         if aws.is_ours(failure):
             return failure

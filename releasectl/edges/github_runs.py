@@ -22,6 +22,18 @@ _RUN = re.compile(rf"/(?P<path>{_NAME}/{_NAME}/actions/runs/[0-9]{{1,20}}(/attem
 _REMEDY = "Open the run in a browser and look whether it is over."
 
 
+def server_of(environment: Mapping[str, str]) -> str:
+    """The server that we belong to: GitHub, or an enterprise's own."""
+    return (environment.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/")
+
+
+def api_of(environment: Mapping[str, str]) -> str:
+    """Where that server is asked."""
+    server = server_of(environment)
+    usual = "https://api.github.com" if server == GITHUB else f"{server}/api/v3"
+    return (environment.get("GITHUB_API_URL") or usual).rstrip("/")
+
+
 class RunNotTold(ControllerError):
     """Whether a run of the CI is over cannot be asked: no token, another server, no such run, no answer.
 
@@ -49,27 +61,18 @@ class GithubRuns:
         token = self.environment.get("GITHUB_TOKEN") or self.environment.get("GH_TOKEN")
         if not token:
             raise RunNotTold(f"asking GitHub for {run}: there is no token", "Set GITHUB_TOKEN, with `actions: read`.")
-        told = again(lambda: self._ask(f"{self._api}/repos/{path}", token, run))
+        told = again(lambda: self._ask(f"{api_of(self.environment)}/repos/{path}", token, run))
         try:
             return datetime.fromisoformat(told["updated_at"]) if told["status"] == "completed" else None
         except (KeyError, TypeError, ValueError) as error:
             raise RunNotTold(f"asking GitHub for {run}: the answer is none: {error!r}", _REMEDY) from error
 
-    @property
-    def _server(self) -> str:
-        return (self.environment.get("GITHUB_SERVER_URL") or GITHUB).rstrip("/")
-
-    @property
-    def _api(self) -> str:
-        """GitHub's own, or that of an enterprise server."""
-        usual = "https://api.github.com" if self._server == GITHUB else f"{self._server}/api/v3"
-        return (self.environment.get("GITHUB_API_URL") or usual).rstrip("/")
-
     def _path(self, run: str) -> str:
-        rest = run.removeprefix(self._server)
+        server = server_of(self.environment)
+        rest = run.removeprefix(server)
         found = _RUN.fullmatch(rest) if rest != run else None
         if not found:
-            raise RunNotTold(f"asking GitHub for {run!r}: it is no run on {self._server}", _REMEDY)
+            raise RunNotTold(f"asking GitHub for {run!r}: it is no run on {server}", _REMEDY)
         return found["path"]
 
     def _ask(self, url: str, token: str, run: str) -> Any:

@@ -2,45 +2,49 @@
 
 Comes in: a resource's type and the inputs that the state remembers. Goes out: the id by which a state can have it
 again. A create that is a put by its own name is simply made again and needs no look. It changes one thing only: a
-service that App Runner itself failed to create for us is deleted, since nothing can be made of it
-(aws/apprunner-roadmap). What is older than the release that asks is somebody else's and never touched.
+service that App Runner itself failed to create for us is deleted, since nothing can be made of it. What is older than
+the release that asks is somebody else's and never touched.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from releasectl.edges import aws
+from releasectl.edges import aws, orphans_account, orphans_app_runner, orphans_ecs
+from releasectl.edges.found import Finder, Object
 from releasectl.recover import CannotTell
 
 # Their create overwrites what has the same name: PutRolePolicy, PutMetricAlarm, CreateTopic, Subscribe and the like.
+# Of a task definition it makes one more revision, and one that nobody runs holds nothing.
 MADE_AGAIN = (
+    "aws:appautoscaling/policy:Policy",
+    "aws:appautoscaling/target:Target",
+    "aws:cloudwatch/compositeAlarm:CompositeAlarm",
+    "aws:cloudwatch/dashboard:Dashboard",
+    "aws:cloudwatch/eventRule:EventRule",
+    "aws:cloudwatch/eventTarget:EventTarget",
     "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+    "aws:ecs/taskDefinition:TaskDefinition",
     "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+    "aws:s3/bucketPolicy:BucketPolicy",
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
+    "aws:s3/bucketVersioning:BucketVersioning",
     "aws:sns/topic:Topic",
     "aws:sns/topicPolicy:TopicPolicy",
     "aws:sns/topicSubscription:TopicSubscription",
 )
-PATIENCE = 15 * 60.0  # seconds for App Runner to end what it does with a service
+FOUND: Mapping[str, Finder] = {**orphans_account.FOUND, **orphans_app_runner.FOUND, **orphans_ecs.FOUND}
 # Seconds for which an object has to stay away: the engine's last call may still be under way, and a list may be
 # behind what was made (AWS promises no more than eventual consistency for either).
 UNTIL_SURE = 10.0
 POLL = 1.0
 SKEW = timedelta(minutes=1)  # between AWS's clock and ours
-
-Inputs = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Object:
-    """An object of the cloud and when it was made."""
-
-    id: str
-    made: datetime
-    failed: bool = False  # AWS could not make it, and nothing can be made of it
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class Orphans:
     ) -> str | None:
         """The id of the object, None when there is none or it can simply be made again. Raises CannotTell.
 
-        With `since` only an object counts that was made after it: an older one of that name is somebody else's.
+        With `since` only an object counts that was made after it: an older one of that name is somebody else's, and
+        so is one of which AWS does not say when it was made.
         """
         if kind in MADE_AGAIN:
             return None
@@ -67,82 +72,13 @@ class Orphans:
         with aws.asking(f"looking for {kind} {inputs.get('name') or inputs.get('serviceName') or ''}".strip()):
             while (found := FOUND[kind](region, inputs)) is None and time.monotonic() < deadline:
                 time.sleep(POLL)
-            if found is None or (since and found.made < since - SKEW):
+            if found is None or (since and not _is_younger(found, since)):
                 return None
-            if found.failed:
-                _delete(region, kind, found, inputs)
+            if found.failed:  # a service of App Runner: nothing else can be there and have failed
+                orphans_app_runner.delete(region, found, inputs)
                 return None
         return found.id
 
 
-def _repository(region: str, inputs: Inputs) -> Object | None:
-    client = aws.session(region).client("ecr", config=aws.CONFIG)
-    try:
-        (found,) = client.describe_repositories(repositoryNames=[inputs["name"]])["repositories"]
-    except client.exceptions.RepositoryNotFoundException:
-        return None
-    return Object(found["repositoryName"], found["createdAt"])
-
-
-def _role(region: str, inputs: Inputs) -> Object | None:
-    client = aws.session(region).client("iam", config=aws.CONFIG)
-    try:
-        found = client.get_role(RoleName=inputs["name"])["Role"]
-    except client.exceptions.NoSuchEntityException:
-        return None
-    return Object(found["RoleName"], found["CreateDate"])
-
-
-def _scaling(region: str, inputs: Inputs) -> Object | None:
-    """The newest revision of the name: the one that was being made."""
-    client = aws.session(region).client("apprunner", config=aws.CONFIG)
-    found = client.list_auto_scaling_configurations(
-        AutoScalingConfigurationName=inputs["autoScalingConfigurationName"], LatestOnly=True
-    )["AutoScalingConfigurationSummaryList"]
-    return next((Object(each["AutoScalingConfigurationArn"], each["CreatedAt"]) for each in found), None)
-
-
-def _service(region: str, inputs: Inputs) -> Object | None:
-    """Once App Runner has made it, or failed to."""
-    client = aws.session(region).client("apprunner", config=aws.CONFIG)
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        found = next((each for each in _services(client) if _is_it(each, inputs)), None)
-        if found is None:
-            return None
-        if found["Status"] != "OPERATION_IN_PROGRESS":
-            return Object(found["ServiceArn"], found["CreatedAt"], failed=found["Status"] == "CREATE_FAILED")
-        if time.monotonic() > deadline:
-            raise aws.named(f"waiting for {found['ServiceArn']}", f"it is {found['Status']} for {PATIENCE:.0f} s")
-        time.sleep(POLL)
-
-
-def _delete(region: str, kind: str, failed: Object, inputs: Inputs) -> None:
-    """Only a service can be there and have failed. Its name is free once it is gone."""
-    client = aws.session(region).client("apprunner", config=aws.CONFIG)
-    client.delete_service(ServiceArn=failed.id)
-    while FOUND[kind](region, inputs):
-        time.sleep(POLL)
-
-
-def _services(client: Any) -> Iterator[Mapping[str, Any]]:
-    """botocore has no paginator for them."""
-    more: dict[str, str] = {}
-    while True:
-        page = client.list_services(**more)
-        yield from page["ServiceSummaryList"]
-        if not page.get("NextToken"):
-            return
-        more = {"NextToken": page["NextToken"]}
-
-
-def _is_it(summary: Mapping[str, Any], inputs: Inputs) -> bool:
-    return bool(summary["ServiceName"] == inputs["serviceName"] and summary["Status"] != "DELETED")
-
-
-FOUND: Mapping[str, Callable[[str, Inputs], Object | None]] = {
-    "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": _scaling,
-    "aws:apprunner/service:Service": _service,
-    "aws:ecr/repository:Repository": _repository,
-    "aws:iam/role:Role": _role,
-}
+def _is_younger(found: Object, since: datetime) -> bool:
+    return found.made is not None and found.made >= since - SKEW

@@ -26,6 +26,7 @@ import pulumi.automation as auto
 from pulumi.automation import errors as auto_errors
 from semver import VersionInfo
 
+PAIRS = ({"name", "value"}, {"name", "valueFrom"})  # a container's environment and its secrets
 SECRET_MARK = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the wire's mark of a secret, not one
 
 
@@ -197,16 +198,27 @@ def differing(step: Any) -> dict[str, Any] | None:
 def reduced(step: Any, operation: str) -> dict[str, Any]:
     """What a plan needs of a step: {operation, type, urn, properties: [{path, kind, before, after}], unprotects}."""
     old, new, kinds = step.old, step.new, kinds_of(step)
+    told = {whole(path, old, new): kind for path, kind in sorted(kinds.items())}
     return {
         "operation": operation,
         "type": step.type,
         "urn": step.urn,
         "properties": [
             {"path": path, "kind": kind, "before": value_at(old, path), "after": value_at(new, path)}
-            for path, kind in sorted(kinds.items())
+            for path, kind in told.items()
         ],
         "unprotects": bool(old and new and old.protect and not new.protect),
     }
+
+
+def whole(path: str, *states: Any) -> str:
+    """The path of a list of names and values, where one leads into it: a place in it says nothing, a name does."""
+    for end in (place for place, letter in enumerate(path) if letter == "["):
+        found = [value for state in states if isinstance(value := value_at(state, path[:end]), list)]
+        items = [item for value in found for item in value]
+        if items and all(isinstance(item, dict) and set(item) - {"__defaults"} in PAIRS for item in items):
+            return path[:end]
+    return path
 
 
 def value_at(state: Any, path: str) -> Any:
@@ -326,7 +338,7 @@ def main(folder: Path) -> None:
     checkout = folder / "checkout"
 
     def program() -> None:
-        runpy.run_path(str(checkout / "stacks"), run_name="__main__")
+        runpy.run_path(str(checkout / job["program"]), run_name="__main__")
 
     sys.path.insert(0, str(checkout))
     # Held by us and by the engine, let go by the kernel when both are gone: how others see that we live.

@@ -98,11 +98,11 @@ def _update(client: Client, update: Update) -> None:
     )
 
 
-def _read(client: Client, name: str, known: Properties) -> Properties | None:
+def _read(client: Client, name: str, _known: Properties) -> Properties | None:
     alarms = client.describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm"])["MetricAlarms"]
     if not alarms:
         return None
-    alarm = _mended(alarms[0], known)
+    [alarm] = alarms
     arn = alarm["AlarmArn"]
     return _back(alarm, _SAME) | {
         "arn": arn,
@@ -111,27 +111,6 @@ def _read(client: Client, name: str, known: Properties) -> Properties | None:
         "metricQueries": [_query_back(query) for query in alarm.get("Metrics", [])],
         "tags": tag_map(client.list_tags_for_resource(ResourceARN=arn)["Tags"]),
     }
-
-
-def _mended(alarm: dict[str, Any], known: Properties) -> dict[str, Any]:
-    """What AWS would have said, where ministack 1.5.33 says something that no alarm can be.
-
-    An alarm is of one metric (MetricName) or of metric math (Metrics). ministack stores the second kind but tells
-    neither: then the queries last known stand, and its made-up Statistic and Period are dropped, since both would be
-    drift that nobody made. A query changed by hand is therefore not seen as drift here; on AWS it is, because there
-    Metrics is always told. With ExtendedStatistic there is no Statistic, though ministack says Average. And
-    EvaluateLowSampleCountPercentile is taken and never told, so what is known stands.
-    """
-    dropped = set()
-    if not alarm.get("MetricName"):
-        dropped |= {"Statistic", "Period"}
-    if alarm.get("ExtendedStatistic"):
-        dropped.add("Statistic")
-    mended = {key: value for key, value in alarm.items() if key not in dropped}
-    if not alarm.get("MetricName") and not alarm.get("Metrics"):
-        mended["Metrics"] = [_query(query) for query in known.get("metricQueries") or []]
-    low = "evaluateLowSampleCountPercentiles"
-    return _renamed(known, {low: _SAME[low]}) | mended
 
 
 def _delete(client: Client, name: str, _known: Properties) -> None:

@@ -1,9 +1,10 @@
-"""KMS: key and alias.
+"""KMS: key, its policy and alias.
 
 Comes in: properties by the provider's names. Goes out: calls to the `kms` API. A key cannot be deleted, only scheduled
 for it: from then on the provider says that it is gone.
 """
 
+import json
 from typing import Any
 
 from sandbox.provider.aws import found, given, retag, small, tag_list
@@ -114,6 +115,30 @@ def _delete_alias(client: Client, name: str, _known: Properties) -> None:
     found(client.delete_alias, AliasName=name)
 
 
+def _put_policy(client: Client, inputs: Properties) -> str:
+    client.put_key_policy(KeyId=inputs["keyId"], PolicyName="default", Policy=inputs["policy"])
+    return str(inputs["keyId"])
+
+
+def _read_policy(client: Client, id_: str, _known: Properties) -> Properties | None:
+    if _metadata(client, id_) is None:
+        return None
+    return {"keyId": id_, "policy": client.get_key_policy(KeyId=id_, PolicyName="default")["Policy"]}
+
+
+def _update_policy(client: Client, update: Update) -> None:
+    _put_policy(client, update.news)
+
+
+def _delete_policy(client: Client, id_: str, _known: Properties) -> None:
+    """A key has always one: the account's own, as AWS gives it to a new key."""
+    told = _metadata(client, id_)
+    if told is not None:
+        account = {"AWS": f"arn:aws:iam::{told['AWSAccountId']}:root"}
+        statement = {"Effect": "Allow", "Principal": account, "Action": "kms:*", "Resource": "*"}
+        _put_policy(client, {"keyId": id_, "policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})})
+
+
 TYPES = (
     ResourceType(
         token="aws:kms/key:Key",  # noqa: S106 - a type token, not a password; so below
@@ -135,6 +160,19 @@ TYPES = (
         kept=frozenset({"bypassPolicyLockoutSafetyCheck", "deletionWindowInDays"}),
         spellings={"policy": document},
         unsupported=frozenset({"customKeyStoreId", "xksKeyId"}),
+    ),
+    ResourceType(
+        token="aws:kms/keyPolicy:KeyPolicy",  # noqa: S106
+        title="KMS Key Policy",
+        service="kms",
+        create=_put_policy,
+        read=_read_policy,
+        update=_update_policy,
+        delete=_delete_policy,
+        replaces=frozenset({"keyId", "region"}),
+        computed=frozenset({"region"}),
+        kept=frozenset({"bypassPolicyLockoutSafetyCheck"}),
+        spellings={"policy": document},
     ),
     ResourceType(
         token="aws:kms/alias:Alias",  # noqa: S106

@@ -27,6 +27,12 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
+_JAVA = (
+    *((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"), (r"\p{Print}", r"[ -~]")),
+    (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"),
+)
+
+
 @lru_cache
 def model(service: str) -> ServiceModel:
     """botocore's newest model of `service`, under botocore's own name for it."""
@@ -83,8 +89,8 @@ def _check_scalar(shape: Shape, value: Any, where: str) -> Iterator[str]:
 
 
 def _python(pattern: str) -> str:
-    """Java's names for letters, digits and spaces, as Python spells them; `\\w` has an underscore more."""
-    for java, python in ((r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s")):
+    """As Python spells it: letters, digits and spaces by name (`\\w` has an underscore more), pairs of surrogates."""
+    for java, python in _JAVA:
         pattern = pattern.replace(java, python)
     return pattern
 

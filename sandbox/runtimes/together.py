@@ -25,6 +25,7 @@ from sandbox.runtimes.events import Events
 from sandbox.runtimes.health import Pace
 from sandbox.runtimes.load_balancer.book import Book
 from sandbox.runtimes.load_balancer.door import Door
+from sandbox.runtimes.scaling import Scaling, application_autoscaling
 from sandbox.runtimes.secrets import Secrets
 from sandbox.runtimes.server import Listening, listen
 from sandbox.runtimes.telemetry import Telemetry
@@ -57,10 +58,14 @@ class Runtimes:
             EcsStore(state / "ecs.json"), around, f"arn:aws:ecs:{region}:{account}",
             door=self._door, alarms=Alarms(cloudwatch, region), events=self._events,
         )  # fmt: skip
+        self._scaling = Scaling(
+            state / "scaling.json", f"arn:aws:application-autoscaling:{region}:{account}", self._ecs.has
+        )
 
     async def start(self, port: int) -> Listening:
         """Listen, then bring back what was. Raises PortInUse."""
-        api = listen(Api([app_runner(self._app_runner), ecs(self._ecs)], self._door.answer), port)
+        services = [app_runner(self._app_runner), ecs(self._ecs), application_autoscaling(self._scaling)]
+        api = listen(Api(services, self._door.answer), port)
         await self._door.recover()
         await self._app_runner.recover()
         await self._ecs.recover()

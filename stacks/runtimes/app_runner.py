@@ -1,152 +1,85 @@
 """One service on AWS App Runner, running exactly the pinned digest.
 
-Comes in: the place, its pin, settings and repository. Goes out: ARN, URL, the image App Runner says it runs, and the
-dimensions of its metrics. Also, as data, the shape of a release: what new digests or a restart alone may change, and
-what counts as the release itself when somebody changes it by hand.
+Comes in: the place, its pin, settings and ground. Goes out: what runs, its address, the image App Runner says it runs,
+and its metrics. With subnets in the network it reaches what is in them; a private one is reached through the VPC.
 It never follows a tag and never proves that a deployment worked: App Runner can roll back and `up` still succeed.
 """
 
-import json
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 
 from releasectl.release import Pin
+from stacks import roles
+from stacks.metrics import EventPattern, Metric, Metrics
 from stacks.names import Place
-from stacks.registry import Repository
-from stacks.settings import SERVICE, SOURCE, ServiceSettings
+from stacks.runtimes.running import Ground, Running, variables
+from stacks.service_settings import ServiceSettings
 
-_IMAGE = f"{SOURCE}.imageRepository.imageIdentifier"
-_SIZE = "instanceConfiguration"
-_VARIABLES = f"{SOURCE}.imageRepository.imageConfiguration.runtimeEnvironmentVariables"
-_SCALING = "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion"
-
-
-class Change(NamedTuple):
-    """What a release may do to resources of one type; `properties` are the paths an update may touch."""
-
-    type: str
-    operations: tuple[str, ...]
-    properties: tuple[str, ...] = ()
-
-
-SHAPE = (
-    Change(
-        SERVICE,
-        ("create", "update"),
-        (
-            _IMAGE,
-            f"{_VARIABLES}.RELEASE_DIGEST",
-            f"{_VARIABLES}.RELEASE_RESTART",
-        ),
-    ),
-    # A first release creates the rest of the runtime; no later one touches it.
-    Change("release-controller:runtimes:AppRunner", ("create",)),
-    Change(_SCALING, ("create",)),
-    Change("aws:cloudwatch/metricAlarm:MetricAlarm", ("create",)),
-    Change("aws:iam/role:Role", ("create",)),
-    Change("aws:iam/rolePolicy:RolePolicy", ("create",)),
-)
-
-
-class Watched(NamedTuple):
-    """What is the release itself when it was changed by hand, and no mere infrastructure; no properties means all."""
-
-    what: str
-    type: str
-    properties: tuple[str, ...] = ()
-
-
-WATCHED = (
-    Watched("digest", SERVICE, (_IMAGE,)),
-    Watched(
-        "scale", SERVICE, ("autoScalingConfigurationArn", "instanceConfiguration.cpu", "instanceConfiguration.memory")
-    ),
-    Watched("scale", _SCALING, ("minSize", "maxSize", "maxConcurrency")),
-)
+NAMESPACE = "AWS/AppRunner"
+FAILED = ("CreateServiceFailed", "DeploymentFailed", "ResumeServiceFailed", "UpdateServiceFailed")
+CONCURRENCY = 80  # requests at once before another instance starts
 
 
 class AppRunner(pulumi.ComponentResource):
-    """`image` is App Runner's own word, so it differs from the pin after a silent rollback."""
+    """`running` is what the environment goes on with."""
 
-    arn: pulumi.Output[str]
-    url: pulumi.Output[str]
-    image: pulumi.Output[str]
-    dimensions: Mapping[str, pulumi.Output[str]]
+    running: Running
 
-    def __init__(
-        self,
-        place: Place,
-        *,
-        pin: Pin,
-        settings: ServiceSettings,
-        repository: Repository,
-        environment: pulumi.Resource,
-    ) -> None:
+    def __init__(self, place: Place, *, pin: Pin, settings: ServiceSettings, ground: Ground) -> None:
         super().__init__(
             "release-controller:runtimes:AppRunner",
             place.service,
-            opts=pulumi.ResourceOptions(parent=environment),
+            opts=pulumi.ResourceOptions(parent=ground.environment),
         )
-        access, pull = self._access_role(place, repository)
-        instance, read = self._instance_role(place, settings)
+        access, pull = self._access_role(place, ground)
+        instance, read = self._instance_role(place, settings, ground.policy)
         service = aws.apprunner.Service(
             place.service,
             service_name=place.name,
-            source_configuration=_source(place, pin, settings, repository=repository, access_role=access),
+            source_configuration=_source(place, pin, settings, ground=ground, access_role=access),
             instance_configuration=aws.apprunner.ServiceInstanceConfigurationArgs(
                 cpu=str(settings.cpu), memory=str(settings.memory), instance_role_arn=instance
             ),
             health_check_configuration=_health_check(settings),
             auto_scaling_configuration_arn=self._scaling(place, settings),
+            network_configuration=self._network(place, settings, ground),
             tags=place.tags,
             # The roles' ARNs alone would let App Runner start before the roles may do anything.
-            opts=pulumi.ResourceOptions(parent=self, protect=True, depends_on=[pull, *read]),
+            opts=pulumi.ResourceOptions(parent=self, protect=not ground.leaving, depends_on=[pull, *read]),
         )
-        self.arn = service.arn
-        self.url = pulumi.Output.concat("https://", service.service_url)
-        self.image = service.source_configuration.apply(_image)
-        self.dimensions = {"ServiceName": service.service_name, "ServiceID": service.service_id}
-        self.register_outputs({"arn": self.arn, "url": self.url, "image": self.image})
+        url, domain = self._address(place, settings, ground=ground, service=service)
+        measured = metrics(service)
+        self.running = Running(
+            resource=service,
+            service=service.arn,
+            url=url,
+            image=service.source_configuration.apply(_image),
+            metrics=measured,
+            alarms=ground.watch(measured, self),
+            domain=domain,
+        )
+        self.register_outputs({"arn": service.arn, "url": url})
 
-    def _access_role(self, place: Place, repository: Repository) -> tuple[pulumi.Output[str], pulumi.Resource]:
+    def _access_role(self, place: Place, ground: Ground) -> tuple[pulumi.Output[str], pulumi.Resource]:
         """App Runner itself takes this role to pull the image."""
-        role = self._role(place, "access", "build.apprunner.amazonaws.com")
-        policy = aws.iam.RolePolicy(
-            f"{place.service}-access",
-            name="pull-the-image",
-            role=role.name,
-            policy=repository.arn.apply(pull_policy),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return role.arn, policy
+        role = roles.role(place, "access", "build.apprunner.amazonaws.com", self)
+        pull = ground.repository.arn.apply(lambda arn: roles.document(*roles.pull_statements(arn)))
+        return role.arn, roles.may(role, "pull-the-image", pull, resource=f"{place.service}-access", parent=self)
 
     def _instance_role(
-        self, place: Place, settings: ServiceSettings
+        self, place: Place, settings: ServiceSettings, policy: str
     ) -> tuple[pulumi.Output[str], list[pulumi.Resource]]:
-        """The running service has this role; it may read the named secrets and nothing else."""
-        role = self._role(place, "instance", "tasks.apprunner.amazonaws.com")
-        if not settings.secrets:
-            return role.arn, []
-        policy = aws.iam.RolePolicy(
-            f"{place.service}-instance",
-            name="read-the-secrets",
-            role=role.name,
-            policy=secrets_policy(settings),
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return role.arn, [policy]
-
-    def _role(self, place: Place, purpose: str, principal: str) -> aws.iam.Role:
-        return aws.iam.Role(
-            f"{place.service}-{purpose}",
-            name=f"{place.name}-{purpose}",
-            assume_role_policy=trust_policy(principal),
-            tags=place.tags,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        """The running service has this role; it may read the named secrets, what its policy says, and nothing else."""
+        role = roles.role(place, "instance", "tasks.apprunner.amazonaws.com", self)
+        policies = roles.permissions(place, role, policy, parent=self)
+        if settings.secrets:
+            read = roles.secrets_policy(settings)
+            policies.append(
+                roles.may(role, "read-the-secrets", read, resource=f"{place.service}-instance", parent=self)
+            )
+        return role.arn, policies
 
     def _scaling(self, place: Place, settings: ServiceSettings) -> pulumi.Output[str]:
         """Every change is a new revision of the name, made before the old one goes."""
@@ -155,53 +88,107 @@ class AppRunner(pulumi.ComponentResource):
             auto_scaling_configuration_name=place.scaling_name,
             min_size=settings.scaling.min,
             max_size=settings.scaling.max,
-            max_concurrency=settings.scaling.concurrency,
+            max_concurrency=settings.scaling.concurrency or CONCURRENCY,
             tags=place.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return version.arn
 
+    def _network(
+        self, place: Place, settings: ServiceSettings, ground: Ground
+    ) -> aws.apprunner.ServiceNetworkConfigurationArgs | None:
+        """None is App Runner's own: out to the internet, in from it."""
+        private = settings.private and not ground.leaving
+        egress = None
+        if ground.network.subnets:
+            connector = aws.apprunner.VpcConnector(
+                place.service,
+                vpc_connector_name=place.scaling_name,
+                subnets=list(ground.network.subnets),
+                security_groups=list(ground.network.security_groups),
+                tags=place.tags,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            egress = aws.apprunner.ServiceNetworkConfigurationEgressConfigurationArgs(
+                egress_type="VPC", vpc_connector_arn=connector.arn
+            )
+        if not egress and not private:
+            return None
+        return aws.apprunner.ServiceNetworkConfigurationArgs(
+            egress_configuration=egress,
+            ingress_configuration=aws.apprunner.ServiceNetworkConfigurationIngressConfigurationArgs(
+                is_publicly_accessible=not private
+            ),
+        )
 
-def variables(place: Place, pin: Pin, settings: ServiceSettings) -> dict[str, str]:
-    """The settings' own and what the release adds. A new restart time is a new variable, hence a deployment."""
-    release = {"RELEASE_DIGEST": pin.digest, "RELEASE_ENVIRONMENT": place.environment}
-    restart = {"RELEASE_RESTART": pin.restart} if pin.restart else {}
-    return {**settings.variables, **release, **restart}
+    def _address(
+        self, place: Place, settings: ServiceSettings, *, ground: Ground, service: aws.apprunner.Service
+    ) -> tuple[pulumi.Output[str], Mapping[str, pulumi.Input[object]] | None]:
+        """Where it answers, and what DNS has to say for a name of the team's own."""
+        options = pulumi.ResourceOptions(parent=self)
+        if settings.private and not ground.leaving:
+            inside = aws.apprunner.VpcIngressConnection(
+                place.service,
+                name=place.scaling_name,
+                service_arn=service.arn,
+                ingress_vpc_configuration=aws.apprunner.VpcIngressConnectionIngressVpcConfigurationArgs(
+                    vpc_id=ground.network.vpc, vpc_endpoint_id=ground.network.endpoint
+                ),
+                tags=place.tags,
+                opts=options,
+            )
+            return pulumi.Output.concat("https://", inside.domain_name), None
+        url = pulumi.Output.concat("https://", service.service_url)
+        if not settings.domain or ground.leaving:
+            return url, None
+        association = aws.apprunner.CustomDomainAssociation(
+            place.service,
+            domain_name=settings.domain.name,
+            enable_www_subdomain=False,
+            service_arn=service.arn,
+            opts=options,
+        )
+        # Until DNS says what it has to, only App Runner's own name answers: a proof that asks the other would fail.
+        return url, {
+            "name": settings.domain.name,
+            "target": association.dns_target,
+            "records": association.certificate_validation_records.apply(
+                lambda records: [{"name": one.name, "type": one.type, "value": one.value} for one in records or ()]
+            ),
+        }
 
 
-def trust_policy(principal: str) -> str:
-    """Lets one AWS service take the role."""
-    statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"}
-    return _policy(statement)
+def metrics(service: aws.apprunner.Service) -> Metrics:
+    """Both dimensions, or an alarm never sees data. An idle service has no active instance, so that is no fault."""
+    dimensions = {"ServiceName": service.service_name, "ServiceID": service.service_id}
 
+    def metric(name: str) -> Metric:
+        return Metric(NAMESPACE, name, dimensions)
 
-def pull_policy(repository: str) -> str:
-    """What AWSAppRunnerServicePolicyForECRAccess allows everywhere, on one repository; a token knows no resource."""
-    actions = (
-        "ecr:BatchCheckLayerAvailability",
-        "ecr:BatchGetImage",
-        "ecr:DescribeImages",
-        "ecr:GetDownloadUrlForLayer",
+    return Metrics(
+        requests=(metric("Requests"),),
+        errors=(metric("5xxStatusResponses"),),
+        latency=(metric("RequestLatency"),),
+        latency_per_second=1000,
+        cpu=metric("CPUUtilization"),
+        memory=metric("MemoryUtilization"),
+        healthy=(),
+        failures=_failures(service.arn),
     )
-    return _policy(_allow(actions, repository), _allow(("ecr:GetAuthorizationToken",), "*"))
 
 
-def secrets_policy(settings: ServiceSettings) -> str:
-    """Read exactly the named secrets and parameters, and decrypt with the team's own key where there is one."""
-    arns = sorted(set(settings.secrets.values()))
-    # A JSON key, stage and version after the name are for App Runner; IAM knows the secret by seven parts.
-    secrets = sorted({":".join(arn.split(":")[:7]) for arn in arns if ":secretsmanager:" in arn})
-    parameters = [arn for arn in arns if ":ssm:" in arn]
-    statements = [
-        *([_allow(("secretsmanager:GetSecretValue",), *secrets)] if secrets else []),
-        *([_allow(("ssm:GetParameters",), *parameters)] if parameters else []),
-        *([_allow(("kms:Decrypt",), settings.secrets_key)] if settings.secrets_key else []),
-    ]
-    return _policy(*statements)
+def _failures(arn: pulumi.Output[str]) -> EventPattern:
+    """Sources differ in how they spell the keys of this event, and patterns mind the case: only what is sure."""
+    return {
+        "source": ["aws.apprunner"],
+        "detail-type": ["AppRunner Service Operation Status Change"],
+        "resources": [arn],
+        "detail": {"operationStatus": list(FAILED)},
+    }
 
 
 def _source(
-    place: Place, pin: Pin, settings: ServiceSettings, *, repository: Repository, access_role: pulumi.Output[str]
+    place: Place, pin: Pin, settings: ServiceSettings, *, ground: Ground, access_role: pulumi.Output[str]
 ) -> aws.apprunner.ServiceSourceConfigurationArgs:
     image = aws.apprunner.ServiceSourceConfigurationImageRepositoryImageConfigurationArgs(
         port=str(settings.port),
@@ -214,7 +201,7 @@ def _source(
             access_role_arn=access_role
         ),
         image_repository=aws.apprunner.ServiceSourceConfigurationImageRepositoryArgs(
-            image_identifier=pulumi.Output.concat(repository.url, "@", pin.digest),
+            image_identifier=pulumi.Output.concat(ground.repository.url, "@", pin.digest),
             image_repository_type="ECR",
             image_configuration=image,
         ),
@@ -235,11 +222,3 @@ def _health_check(settings: ServiceSettings) -> aws.apprunner.ServiceHealthCheck
 
 def _image(source: "aws.apprunner.outputs.ServiceSourceConfiguration") -> str:
     return source.image_repository.image_identifier if source.image_repository else ""
-
-
-def _allow(actions: tuple[str, ...], *resources: str) -> dict[str, object]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-
-
-def _policy(*statements: Mapping[str, object]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})

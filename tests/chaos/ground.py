@@ -145,7 +145,11 @@ def opened(folder: Path, *, disks: bool = True) -> Ground:
 
 def _behind_proxies(sandbox: Sandbox, sky: Sky) -> tuple[Sandbox, tuple[Proxy, ...]]:
     """The same sandbox by way of proxies, and a provider of it that goes the same way."""
-    ways = {"AWS_ENDPOINT_URL": "aws", "AWS_ENDPOINT_URL_APPRUNNER": "app runner"}
+    ways = {
+        "AWS_ENDPOINT_URL": "aws",
+        "AWS_ENDPOINT_URL_CLOUDWATCH": "aws",
+        "AWS_ENDPOINT_URL_APPRUNNER": "app runner",
+    }
     proxies = {
         variable: Proxy(service, urllib.parse.urlsplit(sandbox.variables[variable]).port or 80, sky)
         for variable, service in ways.items()

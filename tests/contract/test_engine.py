@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from releasectl.apply import Problem
 from releasectl.edges.engine import NoEngine
-from releasectl.edges.engine_words import EngineFailed, ProgramFailed, WrongPassphrase
+from releasectl.edges.engine_words import EngineFailed, ProgramFailed, ProtectedResource, WrongPassphrase, no_plan
 from releasectl.edges.pulumi import Engine, TookTooLong, WorkerGone
 from releasectl.errors import ControllerError, Interrupted, Retry
 from releasectl.locks import StackLocked
@@ -183,6 +184,55 @@ def failure(folder: Path, word: str = "preview") -> ControllerError:
     with pytest.raises(ControllerError) as caught, opened(Engine(), folder) as session:
         session.preview() if word == "preview" else session.up()
     return caught.value
+
+
+# A component stands for the resource of a cloud: the engine guards both alike.
+KEPT = """
+class Kept(pulumi.ComponentResource):
+    def __init__(self, kind, name):
+        super().__init__(kind, name, opts=pulumi.ResourceOptions(protect=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        pytest.param("aws:apprunner/service:Service", "Write `leaving: app-runner`", id="App Runner"),
+        pytest.param("aws:ecs/expressGatewayService:ExpressGatewayService", "`leaving: ecs-express`", id="Express"),
+        pytest.param("aws:ecs/service:Service", "`leaving: fargate`", id="Fargate"),
+        pytest.param("aws:ecr/repository:Repository", "Lift its protection in the program", id="anything else"),
+    ],
+)
+def test_a_plan_that_deletes_what_is_protected_says_how_to_go_on(place: Place, kind: str, remedy: str) -> None:
+    with opened(Engine(), place.folder("kept", program=f"{KEPT}Kept('{kind}', 'web')")) as session:
+        session.up()
+    error = failure(place.folder("gone", program=KEPT))
+
+    assert isinstance(error, ProtectedResource)
+    assert error.message == f"previewing: {kind} web would be lost, and it is protected"
+    assert remedy in error.remedy
+    assert ("in Pulumi.staging.yaml" in error.remedy) == ("leaving" in remedy)
+    assert error.retry is Retry.AFTER_CHANGE
+
+
+def test_a_service_that_goes_with_its_images_is_no_move_to_another_runtime(place: Place) -> None:
+    kinds = ("aws:apprunner/service:Service", "aws:ecr/repository:Repository")
+    made = "".join(f"Kept('{kind}', 'web')\n" for kind in kinds)
+    with opened(Engine(), place.folder("kept", program=KEPT + made)) as session:
+        session.up()
+    error = failure(place.folder("gone", program=KEPT))
+
+    assert isinstance(error, ProtectedResource)
+    assert [kind in error.message for kind in kinds] == [True, True]
+    assert error.remedy.startswith("Lift its protection")
+
+
+def test_a_plan_that_replaces_what_is_protected_is_no_move_to_another_runtime() -> None:
+    words = 'unable to replace resource "x"\nas it is currently marked for protection. To unprotect the resource'
+    error = no_plan((Problem("urn:pulumi:staging::p::a$aws:apprunner/service:Service::web", words),))
+
+    assert isinstance(error, ProtectedResource)
+    assert error.remedy.startswith("Lift its protection")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class Hand:
         """Change the latency alarm, which is always put whole."""
         found = self.cloudwatch.describe_alarms(AlarmNames=[f"{NAME}-latency"])["MetricAlarms"][0]
         known = self.cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
-        kept = {key: value for key, value in found.items() if key in known and key != "Statistic"}
+        kept = {key: value for key, value in found.items() if key in known}
         self.cloudwatch.put_metric_alarm(**{**kept, **changed})
 
     def lifecycle(self, edit: Callable[[list[Any]], None], name: str = NAME) -> None:

@@ -327,7 +327,7 @@ def test_a_service_that_is_paused_is_told_and_no_update_resumes_it(restored: Sai
     hand.apprunner.resume_service(ServiceArn=hand.service)
     assert hand.settle() == "RUNNING"
 
-    assert [one["sentence"] for one in found.told["release"]] == ["web is PAUSED, not RUNNING"]
+    assert [one["sentence"] for one in found.told["release"]] == ["web is PAUSED, not running"]
     told(refused, "NotRunning", 1)
     assert "aws apprunner resume-service" in refused.json["remedy"]
 

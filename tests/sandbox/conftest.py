@@ -201,6 +201,25 @@ def start_runtimes(endpoint: str, state: Path, *options: str) -> Running:
     )
 
 
+def start_cloudwatch(endpoint: str, state: Path, minute: float) -> Running:
+    """The CloudWatch of alarms as a process of its own, in front of ministack."""
+    return process.start(
+        "cloudwatch",
+        [sys.executable, "-m", "sandbox.cloudwatch", "--state", str(state), "--minute", str(minute)],
+        log=state.with_suffix(".log"),
+        environment={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL": endpoint},
+        ready=process.ready_line,
+    )
+
+
+@pytest.fixture(scope="session")
+def alarms(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a running CloudWatch, whose minutes are too long to evaluate anything."""
+    running = start_cloudwatch(ministack, tmp_path_factory.mktemp("alarms") / "state", minute=3600)
+    yield running.endpoint
+    running.stop()
+
+
 def stop(running: Running) -> None:
     """End a process and close our end of its pipe."""
     running.stop()

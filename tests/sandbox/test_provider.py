@@ -28,9 +28,10 @@ PULL = "arn:aws:iam::aws:policy/service-role/AWSAppRunnerServicePolicyForECRAcce
 
 
 @pytest.fixture(scope="module")
-def provider(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack."""
-    running = start_provider(tmp_path_factory.mktemp("provider"), {"AWS_ENDPOINT_URL": ministack})
+def provider(ministack: str, alarms: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a provider in front of ministack and of CloudWatch's alarms."""
+    endpoints = {"AWS_ENDPOINT_URL": ministack, "AWS_ENDPOINT_URL_CLOUDWATCH": alarms}
+    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
     yield int(str(running.ready["port"]))
     end(running)
 
@@ -42,9 +43,9 @@ def engine(provider: int, tmp_path: Path) -> Engine:
 
 
 @pytest.fixture
-def cloud(ministack: str) -> Callable[[str], Any]:
-    """A client of ministack for what people do by hand."""
-    return functools.partial(client, ministack)
+def cloud(ministack: str, alarms: str) -> Callable[[str], Any]:
+    """A client for what people do by hand."""
+    return lambda service: client(alarms if service == "cloudwatch" else ministack, service)
 
 
 def expiry(days: int) -> str:

@@ -39,6 +39,7 @@ class Registration:
     parent: str
     dependencies: tuple[str, ...]
     ignores: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # URNs
 
     @property
     def key(self) -> tuple[str, str]:
@@ -58,7 +59,7 @@ class Recording:
         [found] = [registration for registration in self.registrations if registration.key == (type_name, name)]
         return found
 
-    def keys(self) -> set[tuple[str, str]]:
+    def declared(self) -> set[tuple[str, str]]:
         """Type and name of every resource."""
         return {registration.key for registration in self.registrations}
 
@@ -67,10 +68,55 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
 
 
+def _policy(made: Properties) -> Properties:
+    return {"arn": f"arn:aws:iam::{ACCOUNT}:policy/{made['name']}"}
+
+
+def _load_balancer(made: Properties) -> Properties:
+    suffix = f"app/{made['name']}/0123456789abcdef"
+    arn = _arn("elasticloadbalancing", f"loadbalancer/{suffix}")
+    return {"arn": arn, "arnSuffix": suffix, "dnsName": f"{made['name']}-1234567890.{REGION}.elb.amazonaws.com"}
+
+
+def _target_group(made: Properties) -> Properties:
+    suffix = f"targetgroup/{made['port']}-made-up/0123456789abcdef"
+    return {"arn": _arn("elasticloadbalancing", suffix), "arnSuffix": suffix}
+
+
+def _express(made: Properties) -> Properties:
+    name = f"{made['cluster']}/{made['serviceName']}"
+    return {
+        "serviceArn": _arn("ecs", f"service/{name}"),
+        "serviceRevisionArn": _arn("ecs", f"service-revision/{name}/1"),
+        "ingressPaths": [{"accessType": "PUBLIC", "endpoint": f"{made['serviceName']}.ecs.{REGION}.on.aws"}],
+    }
+
+
+def _key(made: Properties) -> Properties:
+    """AWS makes up the id; here it says whose key it is, so that a policy that names another's is seen."""
+    tags = made.get("tags", {})
+    name = tags.get("environment", "state") if tags.get("managed-by") == "releasectl-bootstrap" else "0a1b2c3d"
+    return {"arn": _arn("kms", f"key/{name}"), "keyId": name}
+
+
 # What the cloud adds to a resource's inputs (facts: pulumi_aws 7.51.1, output-only properties that the program reads).
 COMPUTED: Mapping[str, Callable[[Properties], Properties]] = {
+    "aws:appautoscaling/policy:Policy": lambda made: {"arn": _arn("autoscaling", f"policy/{made['name']}")},
+    "aws:appautoscaling/target:Target": lambda _: {"arn": _arn("application-autoscaling", "scalable-target/1")},
     "aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion": lambda made: {
         "arn": _arn("apprunner", f"autoscalingconfiguration/{made['autoScalingConfigurationName']}/1/abc")
+    },
+    "aws:apprunner/customDomainAssociation:CustomDomainAssociation": lambda made: {
+        "dnsTarget": f"0123abcd.{REGION}.awsapprunner.com",
+        "status": "pending_certificate_dns_validation",
+        "certificateValidationRecords": [
+            {
+                "name": f"_1.{made['domainName']}",
+                "type": "CNAME",
+                "value": "_2.acm-validations.aws",
+                "status": "PENDING",
+            }
+        ],
     },
     "aws:apprunner/service:Service": lambda made: {
         "arn": _arn("apprunner", f"service/{made['serviceName']}/0123abcd"),
@@ -78,20 +124,63 @@ COMPUTED: Mapping[str, Callable[[Properties], Properties]] = {
         "serviceUrl": f"{made['serviceName']}.{REGION}.awsapprunner.com",
         "status": "RUNNING",
     },
+    "aws:apprunner/vpcConnector:VpcConnector": lambda made: {
+        "arn": _arn("apprunner", f"vpcconnector/{made['vpcConnectorName']}/1/abc")
+    },
+    "aws:apprunner/vpcIngressConnection:VpcIngressConnection": lambda made: {
+        "arn": _arn("apprunner", f"vpcingressconnection/{made['name']}/abc"),
+        "domainName": f"0123abcd.vpce.{REGION}.awsapprunner.com",
+    },
+    "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": lambda made: {
+        "chatConfigurationArn": f"arn:aws:chatbot::{ACCOUNT}:chat-configuration/{made['configurationName']}"
+    },
+    "aws:cloudwatch/dashboard:Dashboard": lambda made: {"dashboardArn": _arn("cloudwatch", made["dashboardName"])},
+    "aws:cloudwatch/eventRule:EventRule": lambda made: {"arn": _arn("events", f"rule/{made['name']}")},
+    "aws:cloudwatch/eventTarget:EventTarget": lambda _: {},
+    "aws:cloudwatch/logGroup:LogGroup": lambda made: {"arn": _arn("logs", f"log-group:{made['name']}")},
     "aws:cloudwatch/metricAlarm:MetricAlarm": lambda made: {"arn": _arn("cloudwatch", f"alarm:{made['name']}")},
+    "aws:ec2/securityGroup:SecurityGroup": lambda made: {"arn": _arn("ec2", f"security-group/{made['name']}")},
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": lambda _: {"registryId": ACCOUNT},
     "aws:ecr/repository:Repository": lambda made: {
         "arn": _arn("ecr", f"repository/{made['name']}"),
         "registryId": ACCOUNT,
         "repositoryUrl": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{made['name']}",
     },
+    "aws:ecs/cluster:Cluster": lambda made: {"arn": _arn("ecs", f"cluster/{made['name']}")},
+    "aws:ecs/expressGatewayService:ExpressGatewayService": _express,
+    "aws:ecs/service:Service": lambda made: {"arn": _arn("ecs", f"service/{made['cluster']}/{made['name']}")},
+    "aws:ecs/taskDefinition:TaskDefinition": lambda made: {
+        "arn": _arn("ecs", f"task-definition/{made['family']}:1"),
+        "revision": 1,
+    },
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": lambda _: {},
+    "aws:iam/policy:Policy": _policy,
     "aws:iam/role:Role": lambda made: {"arn": f"arn:aws:iam::{ACCOUNT}:role/{made['name']}"},
     "aws:iam/rolePolicy:RolePolicy": lambda _: {},
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": lambda _: {},
+    "aws:kms/alias:Alias": lambda made: {"arn": _arn("kms", made["name"])},
+    "aws:kms/keyPolicy:KeyPolicy": lambda _: {},
+    "aws:kms/key:Key": _key,
+    "aws:lb/listener:Listener": lambda made: {"arn": _arn("elasticloadbalancing", f"listener/{made['port']}")},
+    "aws:lb/listenerRule:ListenerRule": lambda _: {"arn": _arn("elasticloadbalancing", "listener-rule/1")},
+    "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
+    "aws:lb/targetGroup:TargetGroup": _target_group,
+    **{
+        f"aws:s3/{name[0].lower()}{name[1:]}:{name}": lambda _: {}
+        for name in (
+            *("BucketLifecycleConfiguration", "BucketOwnershipControls", "BucketPolicy", "BucketPublicAccessBlock"),
+            *("BucketServerSideEncryptionConfiguration", "BucketVersioning"),
+        )
+    },
     "aws:sns/topic:Topic": lambda made: {"arn": _arn("sns", made["name"]), "owner": ACCOUNT},
     "aws:sns/topicPolicy:TopicPolicy": lambda _: {"owner": ACCOUNT},
     "aws:sns/topicSubscription:TopicSubscription": lambda made: {"arn": _arn("sns", f"{made['topic']}:1")},
+    "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": lambda _: {"arn": _arn("ec2", "rule/1")},
+    "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": lambda _: {"arn": _arn("ec2", "rule/1")},
     "pulumi:providers:aws": lambda _: {},
     "release-controller:runtimes:AppRunner": lambda _: {},
+    "release-controller:runtimes:EcsExpress": lambda _: {},
+    "release-controller:runtimes:Fargate": lambda _: {},
     "release-controller:stacks:Environment": lambda _: {},
 }
 
@@ -125,7 +214,7 @@ class _Monitor:
         self.recording.registrations.append(
             Registration(
                 request.type, request.name, inputs, request.protect, provider, request.parent, dependencies,
-                tuple(request.ignoreChanges),
+                tuple(request.ignoreChanges), tuple(alias.urn for alias in request.aliases),
             )
         )  # fmt: skip
         state = inputs | COMPUTED[request.type](inputs) | self.told.get(request.type, {})

@@ -2,8 +2,9 @@
 
 import fnmatch
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -64,6 +65,76 @@ def test_a_released_image_is_never_expired_however_old_and_however_many_came_aft
     assert expired(lifecycle_policy(), [*HISTORY, released, released_alone]).isdisjoint(
         {"released", "released without its first tag"}
     )
+
+
+@dataclass
+class Years:
+    """A team's registry over years: builds, waits, releases, ways back; the policy is applied every night."""
+
+    chance: Random
+    shields: bool = True  # the controller tags what it pins or has to wait with
+    images: dict[str, Image] = field(default_factory=dict)
+    pinned: str = ""
+    waits: int = 0  # days
+    live: list[str] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+
+    def day(self, number: int, policy: str) -> None:
+        for build in range(self.chance.randint(0, 6)):
+            self._push(f"{number}.{build}")
+        if self.waits:
+            self.waits -= 1
+        elif self.pinned and (not self.live or self.live[-1] != self.pinned):
+            self.live.append(self.pinned)
+        self._person()
+        for digest in (self.pinned, *self.live[-1:]):
+            if digest and self.shields:
+                self._tag(digest, f"release-{digest}")
+        self.gone |= expired(policy, list(self.images.values()))
+        self.images = {
+            name: replace(one, age=one.age + 1) for name, one in self.images.items() if name not in self.gone
+        }
+
+    def needed(self) -> set[str]:
+        """What must be there: what git pins, what runs, and what any way back may lead to."""
+        return {self.pinned, *self.live} - {""}
+
+    def _person(self) -> None:
+        """Pins a build of the last days now and then, and holds the environment for months now and then."""
+        young = [name for name, one in self.images.items() if one.age < 5]
+        what = self.chance.random()
+        if what < 0.10 and young:
+            self.pinned = self.chance.choice(young)
+            self.waits = self.chance.choice([0, 0, 1, 30, 200])
+        elif what < 0.13 and len(self.live) > 1:
+            self.pinned, self.waits = self.chance.choice(self.live), 0
+
+    def _push(self, name: str) -> None:
+        tags = (f"sha-{name}",) if self.chance.random() < 0.7 else ()
+        self.images[name] = Image(name, age=0, tags=tags)
+
+    def _tag(self, digest: str, tag: str) -> None:
+        one = self.images[digest]
+        self.images[digest] = replace(one, tags=(*one.tags, tag)) if tag not in one.tags else one
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_over_years_nothing_that_is_pinned_live_or_needed_to_go_back_is_ever_expired(seed: int) -> None:
+    years, policy = Years(Random(seed)), lifecycle_policy()  # noqa: S311 - a story, no secret
+    for number in range(3 * 365):
+        years.day(number, policy)
+        assert years.needed() <= set(years.images), f"day {number}"
+
+    assert len(years.live) > 30
+    assert len(years.gone) > 1000  # or nothing was put to the test
+
+
+def test_without_the_shield_the_same_years_lose_what_is_needed() -> None:
+    years, policy = Years(Random(0), shields=False), lifecycle_policy()  # noqa: S311 - a story, no secret
+    for number in range(3 * 365):
+        years.day(number, policy)
+
+    assert years.needed() & years.gone
 
 
 def test_the_shield_is_what_protects_a_released_image() -> None:

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from releasectl.errors import InvalidFile
-from stacks.settings import MEMORY, ServiceSettings, Settings, environment_of, parse_settings, schema
+from stacks.service_settings import MEMORY, ServiceSettings
+from stacks.settings import Settings, environment_of, parse_settings, schema
 from tests.stacks.recording_engine import PROJECT_ROOT
-from tests.stacks.texts import KEY, PARAMETER, SECRET, settings_text
+from tests.stacks.texts import CERTIFICATE, KEY, NETWORK, PARAMETER, SECRET, settings_text
 
 FILES = [PROJECT_ROOT / "Pulumi.staging.yaml", PROJECT_ROOT / "Pulumi.production.yaml"]
 
@@ -27,8 +28,8 @@ def findings(text: str, environment: str = "staging") -> list[str]:
     return [str(finding) for finding in caught.value.findings]
 
 
-def web(more: str) -> ServiceSettings:
-    return parse(settings_text({"web": more})).services["web"]
+def web(more: str, runtime: str = "app-runner") -> ServiceSettings:
+    return parse(settings_text({"web": more}, runtime=runtime, network=NETWORK)).services["web"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -43,7 +44,11 @@ def test_the_projects_own_settings_match_the_schema(path: Path) -> None:
 
 def test_what_a_service_leaves_out_has_a_sound_default() -> None:
     assert web("") == ServiceSettings(runtime="app-runner")
-    assert web("").memory in MEMORY[web("").cpu]
+
+
+@pytest.mark.parametrize("runtime", MEMORY)
+def test_the_default_size_is_one_that_every_runtime_offers(runtime: str) -> None:
+    assert web("", runtime).memory in MEMORY[runtime][web("", runtime).cpu]
 
 
 def test_keys_that_pulumi_itself_writes_are_accepted() -> None:
@@ -54,9 +59,12 @@ def test_keys_that_pulumi_itself_writes_are_accepted() -> None:
     assert parse(text).region == "eu-west-1"
 
 
-@pytest.mark.parametrize(("cpu", "memory"), [(cpu, memory) for cpu, sizes in MEMORY.items() for memory in sizes])
-def test_every_pair_that_app_runner_offers_is_accepted(cpu: int, memory: int) -> None:
-    assert web(f"cpu: {cpu}, memory: {memory}").memory == memory
+@pytest.mark.parametrize(
+    ("runtime", "cpu", "memory"),
+    [(runtime, cpu, memory) for runtime, pairs in MEMORY.items() for cpu, sizes in pairs.items() for memory in sizes],
+)
+def test_every_size_that_a_runtime_offers_is_accepted(runtime: str, cpu: int, memory: int) -> None:
+    assert web(f"cpu: {cpu}, memory: {memory}", runtime).memory == memory
 
 
 @pytest.mark.parametrize("arn", [SECRET, f"{SECRET}:password::", PARAMETER])
@@ -79,10 +87,10 @@ def test_a_secret_is_named_by_its_arn(arn: str) -> None:
         pytest.param("version_path: version", "`version_path` is `version`", "Begin it with `/`", id="version path"),
         pytest.param("scaling: {min: 3, max: 2}", "`max` is 2, less than `min`, 3", "Raise it", id="min over max"),
         pytest.param("scaling: {min: 9}", "`max` is 4, less than `min`, 9", "Raise it", id="min over default max"),
-        pytest.param("scaling: {min: 0}", "`min` is 0, outside 1 to 25", "Write a number", id="no instance"),
+        pytest.param("scaling: {min: 0}", "`min` is 0, outside 1 to 1000", "Write a number", id="no instance"),
         pytest.param("scaling: {concurrency: 201}", "`concurrency` is 201", "1 to 200", id="concurrency"),
         pytest.param("alarms: {errors_percent: -1}", "`errors_percent` is -1", "0 to 100", id="negative share"),
-        pytest.param("alarms: {latency_p95_ms: -1}", "`latency_p95_ms` is -1", "1 to", id="negative latency"),
+        pytest.param("alarms: {latency_p95_ms: -1}", "`latency_p95_ms` is -1", "0 to 120000", id="negative latency"),
         pytest.param(
             "variables: {LEVEL: 3}", "`LEVEL` should be text, not the number 3", "quotes", id="number for text"
         ),
@@ -112,6 +120,79 @@ def test_a_wrong_value_is_one_finding_with_place_and_remedy(more: str, said: str
     assert "config.release-controller:services.web" in finding
     assert said in finding
     assert remedy in finding
+
+
+@pytest.mark.parametrize(
+    ("runtime", "more", "said", "remedy"),
+    [
+        pytest.param("app-runner", "cpu: 8192, memory: 16384", "which App Runner does not offer", "4096", id="cpu"),
+        pytest.param("fargate", "cpu: 256, memory: 4096", "Fargate does not offer with cpu 256", "2048", id="pair"),
+        pytest.param("ecs-express", "cpu: 512, memory: 512", "ECS Express Mode does not offer", "1024", id="express"),
+        pytest.param("app-runner", "scaling: {cpu_percent: 60}", "App Runner does not know", "concurrency", id="cpu %"),
+        pytest.param("fargate", "scaling: {concurrency: 9}", "Fargate does not know", "cpu_percent", id="concurrency"),
+        pytest.param("app-runner", "scaling: {max: 26}", "runs at most 25", "Lower `max`", id="instances"),
+        pytest.param("app-runner", "architecture: arm64", "for fargate alone", "Delete it", id="architecture"),
+        pytest.param("ecs-express", "deployment: {strategy: canary}", "for fargate alone", "Delete it", id="rollout"),
+        pytest.param("fargate", "deployment: {strategy: blue}", "`strategy` is `blue`", "blue-green", id="strategy"),
+        pytest.param("fargate", "deployment: {step_percent: 2}", "outside 3 to 100", "Write a number", id="step"),
+        pytest.param("ecs-express", "domain: {name: a.example.com}", "not to be had", "fargate", id="express domain"),
+        pytest.param("fargate", "domain: {name: a.example.com}", "has no certificate", "Ask", id="no certificate"),
+        pytest.param(
+            "app-runner", f'domain: {{name: a.example.com, certificate: "{CERTIFICATE}"}}', "makes its own", "Delete",
+            id="App Runner's certificate",
+        ),
+        pytest.param(
+            "fargate", f'domain: {{name: "https://a.b", certificate: "{CERTIFICATE}"}}', "no name of a host",
+            "without scheme", id="a URL",
+        ),
+        pytest.param(
+            "fargate", 'domain: {name: a.example.com, certificate: "mine"}', "no ARN of a certificate", "Copy",
+            id="no certificate's ARN",
+        ),
+        pytest.param(
+            "fargate", f'domain: {{name: a.example.com, certificate: "{CERTIFICATE.replace("eu-west", "us-east")}"}}',
+            "is in us-east-1, and the environment in eu-west-1", "Ask for one in eu-west-1", id="another region",
+        ),
+        pytest.param("fargate", "leaving: fargate", "the runtime that the service has", "Name", id="leaving itself"),
+        pytest.param("fargate", "leaving: lambda", "`leaving` is `lambda`", "Write one of", id="leaving nothing"),
+        pytest.param(
+            "fargate", "cpu: 8192, memory: 16384, leaving: app-runner", "does not offer cpu 8192 with memory 16384",
+            "Keep a size", id="leaving with another size",
+        ),
+        pytest.param("app-runner", "private: true", "needs `endpoint`", "Add `endpoint`", id="private App Runner"),
+        pytest.param("fargate", "private: 1", "`private` should be true or false", "Write `true`", id="private"),
+        pytest.param("fargate", "permissions: ../web.json", "no policy of the program", "stacks/", id="permissions"),
+    ],
+)  # fmt: skip
+def test_what_a_runtime_does_not_offer_is_one_finding_with_a_remedy(
+    runtime: str, more: str, said: str, remedy: str
+) -> None:
+    [finding] = findings(settings_text({"web": more}, runtime=runtime, network=NETWORK))
+
+    assert "config.release-controller:services.web" in finding
+    assert said in finding
+    assert remedy in finding
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        pytest.param("", "`web` is on Fargate, which needs `vpc` and `subnets`", id="none"),
+        pytest.param("{vpc: vpc-0123456789abcdef0}", "which needs `subnets`", id="no subnets"),
+        pytest.param(NETWORK.replace("vpc-", "vpv-"), "`vpc` is `vpv-0123456789abcdef0`, which is no VPC", id="vpc"),
+        pytest.param("{vpc: vpc-0123456789abcdef0, subnets: [subnet-0123456789abcdef0]}", "has one subnet", id="one"),
+        pytest.param(NETWORK.replace("def1", "def0"), "names a subnet twice", id="twice"),
+        pytest.param(NETWORK.replace("subnet-", "net-"), "which is no subnet", id="subnet"),
+        pytest.param(NETWORK.replace("}", ", security_groups: [web]}"), "which is no security group", id="group"),
+        pytest.param(NETWORK.replace("}", ", nat: true}"), "`nat` is not a key here", id="key"),
+    ],
+)
+def test_a_network_that_a_service_cannot_run_in_is_refused(network: str, said: str) -> None:
+    assert said in "\n".join(findings(settings_text({"web": ""}, runtime="fargate", network=network)))
+
+
+def test_two_services_that_lack_the_same_are_both_told() -> None:
+    assert len(findings(settings_text({"web": "", "api": ""}, runtime="fargate"))) == 2
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Cloud:
     red: set[str] = field(default_factory=set)  # digests that run and answer 500
     ringing: set[str] = field(default_factory=set)
     unreachable: bool = False
+    word: tuple[str, bool | None] = ("RUNNING", True)  # what the runtime says of every service, and what it means
     updates: list[tuple[str, str]] = field(default_factory=list)  # every change of a service: ARN, digest
     log: tuple[str, ...] = ("boom: no database",)
 
@@ -68,7 +69,9 @@ class Live:
             answers = (Answer(500 if running.digest in self.cloud.red else 200),)
             version = {"digest": running.digest, "commit": running.commit}
         states = {name: "ALARM" if name in self.cloud.ringing else "OK" for name in service.alarms}
+        status, serves = self.cloud.word
         return replace(
-            seen, status="RUNNING", digest=running.digest, operation=running.operation, answers=answers,
-            version=version, alarms=states,
+            seen, status=status, serves=serves, digest=running.digest, operation=running.operation,
+            answers=() if service.private else answers, version=None if service.private else version,
+            alarms=states, private=service.private,
         )  # fmt: skip

@@ -51,6 +51,8 @@ class Engine:
     pending: list[Pending] = field(default_factory=list)
     settled: list[Mapping[str, str]] = field(default_factory=list)
     stopped: list[Path] = field(default_factory=list)
+    shape: list[dict[str, object]] = field(default_factory=lambda: list(SHAPE))
+    declared: dict[str, dict[str, object]] = field(default_factory=dict)  # of a service, beside what it always says
     busy: dict[Path, tuple[int, Callable[[], None]]] = field(default_factory=dict)
 
     def next_up_fails_with(self, error: ControllerError, *, done: bool = False) -> None:
@@ -249,7 +251,8 @@ class Session:
                 "health_path": "/healthz",
                 "version_path": "/version",
                 "alarms": [f"{self.environment}-{name}-errors"] if pin.digest else [],
+                **self.engine.declared.get(name, {}),
             }
         topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:{self.environment}"
         said = {"environment": self.environment, "region": REGION, "topic": topic, "services": services}
-        return {**said, "shape": SHAPE, "drift": DRIFT}
+        return {**said, "shape": self.engine.shape, "drift": DRIFT}

@@ -19,7 +19,7 @@ ELSEWHERE = Holder("elsewhere", "boot-9", 99, "https://ci.example/runs/7")
 RUNTIME = "aws:apprunner/service:Service"
 REPOSITORY = "aws:ecr/repository:Repository"
 IMAGE_PATH = "sourceConfiguration.imageRepository.imageIdentifier"
-SHAPE = [{"type": RUNTIME, "operations": ["create", "update"], "properties": [IMAGE_PATH]}]
+SHAPE: list[dict[str, object]] = [{"type": RUNTIME, "operations": ["create", "update"], "properties": [IMAGE_PATH]}]
 DRIFT = {"release": [{"what": "digest", "type": RUNTIME, "properties": [IMAGE_PATH]}]}
 PIPELINE = b"""\
 schema: 1

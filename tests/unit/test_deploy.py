@@ -9,8 +9,8 @@ from releasectl.errors import ControllerError, Stale, UnknownCommit
 from releasectl.evidence import LOOK_BACK
 from releasectl.next_step import ATTEMPTS
 from releasectl.record import Deployment, Phase
-from releasectl.target import Target, read_target
-from tests.twins import IMAGE_PATH, RUNTIME, Down, Scene, digest, release_file, repository, step
+from releasectl.target import Target, read_target, settings_path
+from tests.twins import IMAGE_PATH, RUNTIME, SETTINGS, Down, Scene, digest, release_file, repository, step
 
 A, B = digest("A"), digest("B")
 
@@ -204,6 +204,13 @@ def test_a_release_that_changes_the_program_may_leave_the_shape(live: Scene) -> 
     assert release(live).phase is Phase.LIVE
 
 
+def test_a_release_that_changes_the_settings_alone_may_leave_the_shape(live: Scene) -> None:
+    live.engine.extra_steps = [step("delete", RUNTIME, "web"), step("create", "aws:ecs/service:Service", "web")]
+    live.desired.merge({settings_path("staging"): SETTINGS + b"  x: another runtime\n"})
+
+    assert release(live).phase is Phase.LIVE
+
+
 def test_what_a_failed_release_left_undone_may_be_done_by_the_next_one(live: Scene) -> None:
     program = live.desired.merge({"stacks/__main__.py": b"# new"})
     live.cloud.bad.add(B)
@@ -337,6 +344,15 @@ def test_the_baseline_holds_no_log_lines_of_the_old_release(live: Scene) -> None
     live.pin(B)
 
     assert release(live).before["web"].log == ()
+
+
+def test_a_private_service_has_a_baseline_and_is_proven_by_its_runtime(live: Scene) -> None:
+    live.engine.declared["web"] = {"url": "", "private": True}
+    live.pin(B)
+    deployment = release(live)
+
+    assert deployment.phase is Phase.LIVE
+    assert (deployment.before["web"].digest, deployment.before["web"].answers) == (A, ())
 
 
 # ---- work folders ----

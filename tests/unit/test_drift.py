@@ -19,7 +19,7 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 TOPIC = "aws:sns/topic:Topic"
 RULES = DriftRules((Watched("digest", RUNTIME, (IMAGE_PATH,)), Watched("alarm", ALARM)))
 SERVICE = Service("app-runner", repository("staging", "web"), service=arn("staging", "web"))
-SEEN = Observation(datetime(2026, 11, 21, tzinfo=UTC), status="RUNNING", digest=A)
+SEEN = Observation(datetime(2026, 11, 21, tzinfo=UTC), status="RUNNING", serves=True, digest=A)
 
 
 def changed(kind: str, called: str, recorded: dict[str, Any], found: dict[str, Any], **kinds: str) -> Changed:
@@ -102,9 +102,65 @@ def test_a_child_of_the_pinned_index_is_no_other_digest() -> None:
 
 
 def test_a_service_that_does_not_run_is_release_drift() -> None:
-    [paused] = drift.of_service("web", (A,), SERVICE, replace(SEEN, status="PAUSED"))
+    [paused] = drift.of_service("web", (A,), SERVICE, replace(SEEN, status="PAUSED", serves=False))
 
-    assert (paused.sentence, paused.what) == ("web is PAUSED, not RUNNING", "running")
+    assert (paused.sentence, paused.what) == ("web is PAUSED, not running", "running")
+
+
+ECS, TARGET = "aws:ecs/service:Service", "aws:appautoscaling/target:Target"
+ECS_RULES = DriftRules(
+    (
+        Watched("digest", ECS, ("taskDefinition",)),
+        Watched("digest", "aws:ecs/expressGatewayService:ExpressGatewayService", ("primaryContainer.image",)),
+        Watched("scale", TARGET, ("minCapacity", "maxCapacity")),
+    )
+)
+TASK = "arn:aws:ecs:eu-west-1:000000000000:task-definition/staging-web:"
+REVISED = changed(ECS, "web", {"taskDefinition": f"{TASK}4"}, {"taskDefinition": f"{TASK}5"}, taskDefinition="update")
+
+
+def test_another_task_definition_is_told_by_the_digest_that_its_service_runs() -> None:
+    found = drift.sort(Refreshed((REVISED,)), LIVE, ECS_RULES)
+
+    assert [(one.what, one.sentence) for one in found.all] == [("digest", f"web runs {B}, pinned is {A}")]
+
+
+def test_another_task_definition_with_the_same_image_is_release_drift_and_no_other_digest() -> None:
+    found = drift.sort(Refreshed((REVISED,)), (), ECS_RULES)
+
+    assert [(one.what, one.sentence) for one in found.release] == [
+        ("revision", f"Service web: taskDefinition is {TASK}5, recorded is {TASK}4")
+    ]
+
+
+def test_an_express_service_names_its_image() -> None:
+    kind = "aws:ecs/expressGatewayService:ExpressGatewayService"
+    images = [{"primaryContainer": {"image": f"{SERVICE.repository}@{pinned}"}} for pinned in (A, B)]
+    found = changed(kind, "web", *images, primaryContainer__image="update")
+
+    assert sentences(found, live=LIVE, rules=ECS_RULES) == [f"web runs {B}, pinned is {A}"]
+
+
+def test_the_scale_of_a_service_on_ecs_is_release_drift() -> None:
+    found = drift.sort(
+        Refreshed((changed(TARGET, "web", {"maxCapacity": 4}, {"maxCapacity": 9}, maxCapacity="update"),)),
+        (),
+        ECS_RULES,
+    )
+
+    assert [(one.what, one.sentence) for one in found.release] == [
+        ("scale", "Target web: maxCapacity is 9, recorded is 4")
+    ]
+
+
+def test_a_service_of_ecs_that_is_gone_runs_nothing_more() -> None:
+    assert sentences(gone(ECS, "web"), live=LIVE, rules=ECS_RULES) == ["Service web was deleted by hand"]
+
+
+def test_a_service_of_ecs_without_tasks_does_not_run() -> None:
+    [idle] = drift.of_service("web", (A,), SERVICE, replace(SEEN, status="ACTIVE, 0 of 0 tasks run", serves=False))
+
+    assert idle.sentence == "web is ACTIVE, 0 of 0 tasks run, not running"
 
 
 def test_the_program_says_what_counts_as_the_release() -> None:

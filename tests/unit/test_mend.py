@@ -9,10 +9,10 @@ from releasectl import mend, reconcile
 from releasectl.drift import Changed, Drift, NoRepair
 from releasectl.errors import NotSettled
 from releasectl.locks import Lock, StackLocked
-from releasectl.mend import MovedOn, Unanswered
+from releasectl.mend import MovedOn, NotRunning, Unanswered
 from releasectl.plan import Pending
 from releasectl.record import Deployment, Kind, Phase, Worker
-from tests.twins import REPOSITORY, RUNTIME, Died, Down, Scene, arn, digest, repository, step, urn
+from tests.twins import ACCOUNT, REGION, REPOSITORY, RUNTIME, Died, Down, Scene, arn, digest, repository, step, urn
 
 A, B = digest("A"), digest("B")
 TOPIC = "aws:sns/topic:Topic"
@@ -119,6 +119,38 @@ def test_a_service_that_gives_no_answer_is_no_drift_and_no_all_clear(scene: Scen
 
     with pytest.raises(Unanswered, match="it is not there"):
         look(scene)
+
+
+def test_a_service_that_does_not_say_whether_it_runs_is_no_all_clear(scene: Scene) -> None:
+    scene.cloud.word = ("ACTIVE, 1 of 1 tasks run", None)
+
+    with pytest.raises(Unanswered, match=r"does not say whether it runs \(ACTIVE, 1 of 1 tasks run\)"):
+        look(scene)
+
+
+@pytest.mark.parametrize(
+    ("service", "remedy"),
+    [
+        pytest.param(
+            arn("staging", "web"), f"resume-service --service-arn {arn('staging', 'web')}", id="App Runner"
+        ),
+        pytest.param(
+            f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/rc-staging/rc-staging-web",
+            "aws ecs update-service --cluster rc-staging --service rc-staging-web --desired-count 1", id="ECS",
+        ),
+    ],
+)  # fmt: skip
+def test_a_service_that_does_not_run_is_for_a_person_to_start(scene: Scene, service: str, remedy: str) -> None:
+    scene.cloud.services[service] = scene.cloud.services[arn("staging", "web")]
+    scene.engine.declared["web"] = {"service": service}
+    scene.pin(A, restart="2026-11-21T12:00:00Z")
+    reconcile.reconcile("staging", scene.world)
+    scene.cloud.word = ("stopped", False)
+
+    assert told(scene) == ["web is stopped, not running"]
+    with pytest.raises(NotRunning, match="web is stopped") as caught:
+        mend.mend("staging", scene.world)
+    assert remedy in caught.value.remedy
 
 
 def test_a_refresh_that_failed_is_no_all_clear(scene: Scene) -> None:

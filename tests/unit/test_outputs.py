@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from releasectl.errors import Retry
-from releasectl.outputs import UNKNOWN, Allowed, UnreadableOutputs, read
+from releasectl.outputs import UNKNOWN, Allowed, DnsRecord, Domain, Former, UnreadableOutputs, read
 
 WEB = {
     "runtime": "app-runner", "repository": "r/web", "digest": "sha256:d", "image": "r/web@sha256:d",
@@ -43,6 +43,35 @@ def test_what_a_preview_does_not_know_reads_as_empty(unknown: object) -> None:
     assert outputs.topic == ""
     assert (web.repository, web.image, web.service, web.url) == ("", "", "", "")
     assert web.digest == "sha256:d"
+
+
+def test_what_an_older_program_does_not_say_is_nothing() -> None:
+    web = read(OUTPUTS).services["web"]
+
+    assert (web.log_group, web.private, web.leaving, web.domain) == ("", False, None, None)
+
+
+def test_a_service_on_its_way_to_another_runtime_and_to_a_name_of_its_own() -> None:
+    leaving = {"runtime": "app-runner", "service": "arn:old", "url": "https://old"}
+    record = {"name": "app.example.com", "type": "CNAME", "value": "lb.example.com"}
+    domain = {"name": "app.example.com", "target": "lb.example.com", "records": [record]}
+    said = WEB | {"log_group": "/logs", "private": True, "leaving": leaving, "domain": domain}
+    web = read(OUTPUTS | {"services": {"web": said}}).services["web"]
+
+    assert (web.log_group, web.private) == ("/logs", True)
+    assert web.leaving == Former("app-runner", "arn:old", "https://old")
+    assert web.domain == Domain("app.example.com", "lb.example.com", (DnsRecord(**record),))
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN, None, ""])
+def test_what_a_preview_does_not_know_of_a_move_and_a_domain(unknown: object) -> None:
+    half = {"leaving": {"runtime": "app-runner", "service": unknown}, "domain": {"name": "a.b", "records": unknown}}
+    none = {"leaving": unknown, "domain": unknown, "private": unknown, "log_group": unknown}
+    outputs = read(OUTPUTS | {"services": {"web": WEB | half, "api": WEB | none}})
+    web, api = outputs.services["web"], outputs.services["api"]
+
+    assert (web.leaving, web.domain) == (Former("app-runner"), Domain("a.b"))
+    assert (api.leaving, api.domain, api.private, api.log_group) == (None, None, False, "")
 
 
 def test_alarms_that_have_no_name_yet_are_there() -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from releasectl import comment, report
+from releasectl.outputs import UNKNOWN
 from releasectl.preview import Preview, as_json, preview
 from releasectl.reconcile import reconcile
 from releasectl.target import read_target, release_path
-from tests.twins import IMAGE_PATH, RUNTIME, Scene, digest, release_file, repository, step
+from tests.twins import IMAGE_PATH, RUNTIME, SHAPE, Scene, digest, release_file, repository, step
 
 A, B = digest("A"), digest("B")
 
@@ -55,13 +56,57 @@ def test_what_is_replaced_deleted_or_unprotected_is_told_first_in_plain_words(sc
     replacing(scene)
     seen = proposed(scene, B)
 
+    others = "its address, its log group and the metrics of its alarms become others"
     assert seen.warnings == (
-        f"{RUNTIME} db is deleted and made anew, because {IMAGE_PATH} cannot be changed in place",
-        f"{RUNTIME} old is deleted",
+        f"{RUNTIME} db is deleted and made anew, because {IMAGE_PATH} cannot be changed in place: {others}",
+        f"{RUNTIME} old is deleted, and its address with it",
         f"{RUNTIME} kept is no longer protected: a later release could delete it",
     )
     assert report.preview(seen).splitlines()[: len(seen.warnings)] == [f"! {line}" for line in seen.warnings]
     assert comment.comment(seen).index("is deleted and made anew") < comment.comment(seen).index("|---|")
+
+
+def moving(scene: Scene) -> Preview:
+    """What a branch would do whose settings name another runtime."""
+    scene.engine.declared["web"] = {"runtime": "fargate", "service": UNKNOWN, "url": UNKNOWN}
+    scene.engine.extra_steps = [step("delete", RUNTIME, "web"), step("create", "aws:ecs/service:Service", "web")]
+    return proposed(scene, A)
+
+
+def test_a_move_to_another_runtime_is_told_before_everything_else_in_every_form(scene: Scene) -> None:
+    seen = moving(scene)
+    [sentence] = seen.moves
+    written, rows = comment.comment(seen).splitlines(), comment.comment(seen).index("|---|")
+
+    assert sentence.startswith("web moves from app-runner to fargate; deleted: apprunner Service; created: ecs Service")
+    assert "https://web.staging.example stops answering" in sentence
+    assert report.preview(seen).splitlines()[0] == f"! {sentence}"
+    assert written[written.index("> [!WARNING]") + 1].startswith("> web moves from app-runner to fargate")
+    assert comment.comment(seen).index("web moves") < rows
+    assert as_json(seen)["moves"] == (sentence,)
+    assert seen.warnings[0] == sentence
+
+
+def test_what_every_release_replaces_is_no_warning(scene: Scene) -> None:
+    task = "aws:ecs/taskDefinition:TaskDefinition"
+    prop = {"path": "cpu", "kind": "update-replace", "before": "256", "after": "512"}
+    scene.engine.extra_steps = [step("replace", task, "web") | {"properties": [prop]}]
+    scene.engine.shape = [*SHAPE, {"type": task, "operations": ["create", "replace"], "properties": []}]
+    seen = proposed(scene, B)
+
+    assert (seen.warnings, seen.exit_code) == ((), 0)
+    assert f"revise   {task} web" in report.preview(seen)
+    assert "| revise |" in comment.comment(seen)
+
+
+def test_what_differs_in_a_text_that_holds_a_document_is_shown_inside(scene: Scene) -> None:
+    before, after = '[{"name": "app", "image": "r@a"}]', '[{"name": "app", "image": "r@b"}]'
+    prop = {"path": "containerDefinitions", "kind": "update", "before": before, "after": after}
+    scene.engine.extra_steps = [step("update", RUNTIME, "web") | {"properties": [prop]}]
+    seen = proposed(scene, B)
+
+    assert "containerDefinitions[0].image: r@a -> r@b" in report.preview(seen)
+    assert "containerDefinitions&#91;0&#93;.image" in comment.comment(seen)
 
 
 def test_a_refusal_ends_with_1_and_is_told_with_its_remedy(scene: Scene) -> None:

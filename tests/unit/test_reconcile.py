@@ -283,6 +283,23 @@ def test_the_second_attempt_may_succeed_and_nobody_is_paged(live: Scene) -> None
     assert (live.serves, live.notifier.told) == (B, [])
 
 
+def test_what_waits_is_kept_by_its_registry_meanwhile(live: Scene) -> None:
+    live.desired.merge({"releases/holds/staging.yaml": b'by: "ops"\nreason: "wait"\nat: "2026-11-21T00:00:00Z"\n'})
+    live.pin(B)
+
+    assert run(live).step.action is Action.WAIT
+    assert B in {pushed for _, pushed in live.registry.shielded}
+
+
+def test_a_registry_that_cannot_be_asked_is_told_and_the_release_waits_all_the_same(live: Scene) -> None:
+    live.desired.merge({"releases/holds/staging.yaml": b'by: "ops"\nreason: "wait"\nat: "2026-11-21T00:00:00Z"\n'})
+    live.pin(B)
+    live.registry.faults.append(down())
+
+    assert run(live).step.action is Action.WAIT
+    assert any("while it waits" in line for line in live.said)
+
+
 def test_who_does_not_want_to_wait_is_told_until_when(live: Scene) -> None:
     live.pin(B)
     live.engine.next_up_fails_with(down())

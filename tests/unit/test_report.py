@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from releasectl import report
+from releasectl.outputs import DnsRecord, Domain, Former, Service
 from releasectl.plan import from_steps
 from releasectl.reconcile import Standing, look, reconcile
 from releasectl.verify import Answer, Observation
@@ -43,6 +44,25 @@ def test_a_plan_says_its_identity_what_it_does_and_every_property() -> None:
         f"             {IMAGE_PATH}: old -> new",
         "             tags: old -> new",
         f"  create   {REPOSITORY} api",
+    ]
+
+
+def test_what_belongs_into_the_dns_and_what_runs_beside_is_told() -> None:
+    records = (DnsRecord("_x.app.example.com", "CNAME", "_y.acm"), DnsRecord("app.example.com", "CNAME", "lb.aws"))
+    old = Former("app-runner", "arn:old", "https://old")
+    services = {
+        "web": Service("fargate", "r", domain=Domain("app.example.com", "lb.aws", records)),
+        "api": Service("fargate", "r", leaving=old, domain=Domain("a.b", "lb")),
+        "job": Service("fargate", "r", leaving=Former("app-runner", "arn:old"), domain=Domain("not.known")),
+        "old": Service("app-runner", "r", leaving=Former("fargate")),
+    }
+
+    assert report.besides(services) == [
+        "web needs in the DNS: _x.app.example.com CNAME _y.acm",
+        "web needs in the DNS: app.example.com CNAME lb.aws",
+        "api also runs on app-runner at https://old, until `leaving` is taken out of the settings",
+        "api needs in the DNS: a.b CNAME lb",
+        "job also runs on app-runner, until `leaving` is taken out of the settings",
     ]
 
 

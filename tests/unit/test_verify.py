@@ -19,15 +19,15 @@ DECLARED = Service(
 )  # fmt: skip
 GOOD, BAD, SILENT = Answer(200), Answer(500), Answer(None, "connection timed out")
 BEFORE = Observation(
-    START, status="RUNNING", digest=OLD, operation=Operation("1", "CREATE_SERVICE", "SUCCEEDED"), answers=(GOOD,),
-    alarms={"web-errors": "OK", "web-latency": "OK"},
+    START, status="RUNNING", serves=True, digest=OLD, answers=(GOOD,),
+    operation=Operation("1", "CREATE_SERVICE", "SUCCEEDED"), alarms={"web-errors": "OK", "web-latency": "OK"},
 )  # fmt: skip
 WELL = Observation(
-    START, status="RUNNING", digest=NEW, operation=Operation("2", "UPDATE_SERVICE", "SUCCEEDED"), answers=(GOOD,) * 5,
-    version={"digest": NEW, "commit": COMMIT}, alarms={"web-errors": "OK", "web-latency": "OK"},
-    log=("started",),
+    START, status="RUNNING", serves=True, digest=NEW, answers=(GOOD,) * 5,
+    operation=Operation("2", "UPDATE_SERVICE", "SUCCEEDED"), version={"digest": NEW, "commit": COMMIT},
+    alarms={"web-errors": "OK", "web-latency": "OK"}, log=("started",),
 )  # fmt: skip
-ROLLED_BACK: Mapping[str, Any] = {
+ROLLED_BACK: dict[str, Any] = {
     "digest": OLD,
     "operation": Operation("2", "UPDATE_SERVICE", "ROLLBACK_SUCCEEDED"),
     "version": {"digest": OLD, "commit": OTHER_COMMIT},
@@ -53,6 +53,7 @@ def test_a_service_that_agrees_everywhere_is_healthy() -> None:
         pytest.param({"version": {}}, id="a version endpoint that says nothing"),
         pytest.param({"version": {"digest": "", "commit": ""}}, id="a version endpoint with empty texts"),
         pytest.param({"operation": None}, id="no operation at all"),
+        pytest.param({"operation": Operation("2", "DEPLOYMENT", "SUCCESSFUL")}, id="ECS says it in its own word"),
         pytest.param({"answers": (BAD, *[GOOD] * 9)}, id="one bad answer of ten, while instances were switched"),
         pytest.param({"answers": (SILENT, *[GOOD] * 9)}, id="one lost answer of ten"),
         pytest.param({"answers": (Answer(302),)}, id="a redirect"),
@@ -71,8 +72,20 @@ def test_what_does_not_speak_against_a_release(after: Mapping[str, Any]) -> None
     [
         pytest.param(ROLLED_BACK, f"never got healthy; {OLD} still serves", id="silent rollback"),
         pytest.param(operation("ROLLBACK_FAILED"), "UPDATE_SERVICE ended ROLLBACK_FAILED", id="rollback failed too"),
+        pytest.param(operation("ROLLBACK_IN_PROGRESS"), "UPDATE_SERVICE is ROLLBACK_IN_PROGRESS", id="it goes back"),
         pytest.param(
-            {"status": "CREATE_FAILED", "digest": "", "operation": Operation("1", "CREATE_SERVICE", "FAILED")},
+            ROLLED_BACK | {"operation": Operation("2", "DEPLOYMENT", "ROLLBACK_SUCCESSFUL", "alarms that rang: x")},
+            f"DEPLOYMENT ended ROLLBACK_SUCCESSFUL: {NEW} did not stay: alarms that rang: x; {OLD} still serves",
+            id="ECS says why",
+        ),
+        pytest.param(operation("STOPPED"), f"ended STOPPED: {NEW} never got healthy", id="ECS stopped it"),
+        pytest.param(
+            {
+                "status": "CREATE_FAILED",
+                "serves": False,
+                "digest": "",
+                "operation": Operation("1", "CREATE_SERVICE", "FAILED"),
+            },
             f"CREATE_SERVICE ended FAILED: {NEW} never got healthy",
             id="first release bad",
         ),
@@ -101,6 +114,8 @@ def test_what_this_release_broke_is_degraded(after: Mapping[str, Any], words: st
         pytest.param({}, {"unasked": ("describing arn:web: denied",)}, "denied", id="AWS could not be asked"),
         pytest.param({}, operation("IN_PROGRESS"), "is still IN_PROGRESS", id="operation in progress"),
         pytest.param({}, operation("PENDING"), "is still PENDING", id="operation pending"),
+        pytest.param({}, operation("STOP_REQUESTED"), "is still STOP_REQUESTED", id="somebody stops it"),
+        pytest.param({}, operation("PAUSED_BY_MOON"), "PAUSED_BY_MOON, a word that", id="a word nobody here knows"),
         pytest.param({"answers": (BAD,)}, {"answers": (BAD,)}, "it was so before this release", id="red before"),
         pytest.param({}, {"digest": HAND}, f"the runtime says {HAND}", id="another image, by hand"),
         pytest.param({}, {"digest": ""}, "the runtime names no image", id="no image"),
@@ -163,6 +178,32 @@ def test_every_finding_is_told_and_the_worst_health_wins() -> None:
 
 def test_a_proof_carries_the_instances_last_words() -> None:
     assert prove("web", PINNED, DECLARED, before=BEFORE, after=WELL).log == ("started",)
+
+
+PRIVATE = replace(DECLARED, private=True)
+UNREACHED: Mapping[str, Any] = {"answers": (), "version": None, "private": True}
+
+
+@pytest.mark.parametrize(
+    ("before", "serves", "health", "words"),
+    [
+        pytest.param(True, True, Health.HEALTHY, "", id="its runtime says that it is well"),
+        pytest.param(True, False, Health.DEGRADED, "its runtime says ACTIVE, 0 of 1", id="its runtime says it is not"),
+        pytest.param(True, None, Health.UNKNOWN, "does not say how it is", id="its runtime says nothing"),
+        pytest.param(False, False, Health.UNKNOWN, "it was so before this release", id="it was not well before"),
+        pytest.param(None, False, Health.DEGRADED, "its runtime says ACTIVE, 0 of 1", id="nobody knows how it was"),
+    ],
+)
+def test_a_private_service_is_as_well_as_its_runtime_says_and_never_for_want_of_an_address(
+    before: bool | None, serves: bool | None, health: Health, words: str
+) -> None:
+    was = replace(BEFORE, **UNREACHED, serves=before)
+    after = replace(WELL, **UNREACHED, serves=serves, status="ACTIVE, 0 of 1 tasks run")
+    proof = prove("web", PINNED, PRIVATE, before=was, after=after)
+
+    assert proof.health is health
+    assert words in " ".join(finding.message for finding in proof.findings)
+    assert bool(proof.findings) == (health is not Health.HEALTHY)
 
 
 def test_unknown_is_worse_than_healthy_and_better_than_degraded() -> None:

@@ -23,12 +23,18 @@ class ControlPlane:
     def __init__(
         self, store: Store, around: Surroundings, prefix: str, *, door: Door, alarms: Alarms, events: Events
     ) -> None:
+        self._services = store.services
         self.clusters = Clusters(store, prefix)
         self.definitions = Definitions(store, prefix)
         context = Context(store, self.definitions, around, door, alarms, events)
         self.services = Services(context, self.clusters, prefix)
         self.express = Express(context, self.clusters, self.services, prefix)
         self.readings = Readings(context, self.clusters, self.services, self.express.managed)
+
+    def has(self, resource: str) -> bool:
+        """Is there a service of that name, `service/CLUSTER/NAME`, that runs?"""
+        found = (service for arn, service in self._services.items() if arn.endswith(f":{resource}"))
+        return any(service.status == "ACTIVE" for service in found)
 
     async def recover(self) -> None:
         """Bring back what was."""
