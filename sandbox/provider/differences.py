@@ -5,7 +5,6 @@ whether that means replacement. The recorded outputs are what is compared, as Te
 its state: so an image that App Runner rolled back shows as a change again.
 """
 
-import json
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -70,15 +69,10 @@ def _keys(place: Place, new: dict[str, Any], old: dict[str, Any], given: Any) ->
 
 
 def _walk_list(place: Place, new: list[Any], old: list[Any], given: Any) -> Iterator[tuple[str, Change]]:
-    """Most lists of these types are sets in the provider's schema, or have one element: order is no difference."""
-    if new == old or (place.pattern not in place.kind.ordered and _sorted(new) == _sorted(old)):
+    if place.same(new, old):
         return
     for index in range(max(len(new), len(old))):
         inner = given[index] if isinstance(given, list) and index < len(given) else None
         there = new[index] if index < len(new) else None
         before = old[index] if index < len(old) else None
         yield from _walk(place.inner(index), there, before, inner)
-
-
-def _sorted(items: list[Any]) -> list[str]:
-    return sorted(json.dumps(item, sort_keys=True) for item in items)

@@ -132,6 +132,9 @@ def told(kind: ResourceType, outputs: Properties, olds: Properties) -> Propertie
 def _told(place: Place, defaults: Mapping[str, Any], now: Any, old: Any) -> Any:
     if (is_blank(now) and is_blank(old)) or (old is not None and place.same(plain(old), now)):
         return old
+    if isinstance(now, list) and isinstance(old, list) and len(now) == len(old):
+        pairs = zip(now, old, strict=True)
+        return [_told(place.inner(at), defaults, item, before) for at, (item, before) in enumerate(pairs)]
     if place.shape.kind != "object" or not isinstance(now, dict):
         return now
     olds = old if isinstance(old, dict) else {}

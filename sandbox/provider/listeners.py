@@ -79,7 +79,7 @@ def _action_back(told: dict[str, Any], known: list[Properties]) -> Properties:
     groups = config.get("TargetGroups") or []
     weighted = not is_blank(before.get("forward")) or len(groups) > 1
     if weighted and groups:
-        action["forward"] = _forward_back(config)
+        action["forward"] = _forward_back(config, before.get("forward") or {})
     elif told.get("TargetGroupArn"):
         action["targetGroupArn"] = told["TargetGroupArn"]
     elif groups:
@@ -90,15 +90,15 @@ def _action_back(told: dict[str, Any], known: list[Properties]) -> Properties:
     return action
 
 
-def _forward_back(config: dict[str, Any]) -> Properties:
+def _forward_back(config: dict[str, Any], before: Properties) -> Properties:
+    """A stickiness that is off is told only where the program speaks of it."""
     stickiness = config.get("TargetGroupStickinessConfig") or {}
-    return {
-        "targetGroups": [
-            {"arn": group["TargetGroupArn"], "weight": group.get("Weight", 1)}
-            for group in config["TargetGroups"]
-        ],
-        "stickiness": given(enabled=bool(stickiness.get("Enabled")), duration=stickiness.get("DurationSeconds")),
-    }  # fmt: skip
+    groups = [{"arn": group["TargetGroupArn"], "weight": group.get("Weight", 1)} for group in config["TargetGroups"]]
+    back: Properties = {"targetGroups": groups}
+    if stickiness.get("Enabled") or before.get("stickiness"):
+        enabled, duration = bool(stickiness.get("Enabled")), stickiness.get("DurationSeconds")
+        back["stickiness"] = given(enabled=enabled, duration=duration)
+    return back
 
 
 def _conditions(conditions: list[Properties]) -> list[dict[str, Any]]:

@@ -115,9 +115,18 @@ class Place:
         return re.sub(r"\[\d+\]", "[*]", self.path)
 
     def same(self, one: Any, other: Any) -> bool:
-        """Are the two values equal, or two spellings of the same thing?"""
+        """Are the two values equal, or two spellings of the same thing?
+
+        Most lists of these types are sets in the provider's schema, or have one element: order is no difference.
+        """
+        if isinstance(one, list) and isinstance(other, list) and self.pattern not in self.kind.ordered:
+            return _sorted(one) == _sorted(other)
         spelling = self.kind.spellings.get(self.pattern)
         return bool(one == other or (spelling and spelling(one) == spelling(other)))
+
+
+def _sorted(items: list[Any]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 
 def document(text: Any) -> Any:

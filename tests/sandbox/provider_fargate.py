@@ -23,7 +23,7 @@ def container(image: str, **variables: str) -> dict[str, Any]:
 def fargate(family: str, image: str, *, definitions: str = "", waits: bool = True, **service: Any) -> None:
     """A service that runs `image`; `service` overrules what the service is given."""
     door = aws.lb.LoadBalancer("door", name=family, subnets=SUBNETS)
-    check = {"path": "/healthz", "interval": 5, "timeout": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
+    check: Any = {"path": "/healthz", "interval": 5, "timeout": 2, "healthy_threshold": 2, "unhealthy_threshold": 2}
     group = aws.lb.TargetGroup(
         "group",
         port=8000,

@@ -1,5 +1,6 @@
 """ECS under the real engine: revisions, waits, rollbacks that are seen and those that are not."""
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_what_replaces_a_service_and_what_changes_it_in_place(engine: Engine, im
     engine.up(program)
 
     for change, path in (({"name": f"{service_name}-b"}, "name"), ({"launch_type": "EC2"}, "launchType")):
-        replaced = engine.preview(lambda change=change: program(**change))
+        replaced = engine.preview(functools.partial(program, **change))
         assert replaced.error == ""
         assert replaced.ops("web") == ["delete-replaced", "replace", "create-replacement"]
         assert replaced.of("web")[-1].paths == {path: "update-replace"}
