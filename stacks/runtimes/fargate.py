@@ -22,7 +22,7 @@ from stacks.service_settings import Rollout, ServiceSettings
 
 CONTAINER = "app"
 GRACE = 60  # seconds for a task to start before the load balancer's health checks count
-_SHIFT = "arn:aws:iam::aws:policy/service-role/AmazonECSInfrastructureRolePolicyForLoadBalancers"
+_SHIFT = "arn:aws:iam::aws:policy/AmazonECSInfrastructureRolePolicyForLoadBalancers"
 
 
 class Fargate(pulumi.ComponentResource):
