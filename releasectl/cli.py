@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from releasectl.commands import doctor, drift, init, look, print_json, release, stop, teardown, unlock
+from releasectl.commands import bootstrap, doctor, drift, init, look, print_json, release, stop, teardown, unlock
 from releasectl.errors import ControllerError
 
 INTERRUPTED = 130
@@ -36,6 +36,7 @@ for command in (
     *(look.check, look.preview, look.status, look.history, look.explain, look.env),
     *(release.reconcile, release.bump, release.promote, release.rollback, release.redeploy),
     *(stop.hold, stop.reject),
+    bootstrap.bootstrap,
     drift.drift,
     unlock.unlock,
     teardown.teardown,

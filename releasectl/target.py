@@ -110,6 +110,12 @@ def read_project(reader: Reader, commit: str) -> str:
     return str(data.get("name", ""))
 
 
+def read_settings(reader: Reader, commit: str, environment: str) -> Mapping[str, object]:
+    """What is below `config:` in an environment's settings at a commit. Raises InvalidFile, MissingFile."""
+    path = settings_path(environment)
+    return _settings(path, _bytes(reader, commit, path))
+
+
 def read_target(reader: Reader, commit: str, environment: str) -> Target:
     """What `environment` should run at `commit`. Raises InvalidFile, MissingFile, UnknownEnvironment."""
     pipeline = read_pipeline(reader, commit)

@@ -97,7 +97,7 @@ def rules(place: Place, metrics: Metrics, thresholds: Alarms) -> Iterator[Rule]:
                 about,
                 f"its instances use more than {percent:g} % of their {about.replace('cpu', 'CPU')}",
                 f"{back}; else raise `{about}` or `scaling.max` in Pulumi.{place.environment}.yaml.",
-                average(metric),
+                plain(metric, "Average"),
                 percent,
             )
 
@@ -108,7 +108,7 @@ def no_instance(metrics: Metrics) -> Rule:
         "instances",
         "no instance is healthy, or nobody can tell",
         "Users get errors now: read the log of the last instances, then roll back or mend what they lack at start.",
-        _math(_added("healthy", metrics.healthy), "healthy instances", _series("healthy", metrics.healthy, "Maximum")),
+        serving(metrics),
         1,
         comparison="LessThanThreshold",
         silence="breaching",
@@ -142,13 +142,21 @@ def slowest(metrics: Metrics, minimum: int) -> Watched:
     return _math(expression, "p95", measured)
 
 
-def average(metric: Metric) -> Watched:
+def serving(metrics: Metrics) -> Watched:
+    """How many instances are healthy behind all doors; "Maximum", because each part of a load balancer counts."""
+    if len(metrics.healthy) == 1:
+        return plain(metrics.healthy[0], "Maximum")
+    counted = _series("healthy", metrics.healthy, "Maximum")
+    return _math(_added("healthy", metrics.healthy), "healthy instances", counted)
+
+
+def plain(metric: Metric, statistic: str) -> Watched:
     """One metric as it is."""
     return {
         "namespace": metric.namespace,
         "metric_name": metric.name,
         "dimensions": metric.dimensions,
-        "statistic": "Average",
+        "statistic": statistic,
         "period": MINUTE,
     }
 

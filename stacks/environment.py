@@ -15,7 +15,7 @@ import pulumi_aws as aws
 
 from releasectl.errors import ControllerError
 from releasectl.release import Pin, Release
-from stacks import drift
+from stacks import drift, fence
 from stacks.alarms import alarms, instances_alarm
 from stacks.dashboard import dashboard
 from stacks.metrics import Metrics
@@ -64,6 +64,7 @@ class Environment(pulumi.ComponentResource):
     def __init__(self, name: str, *, release: Release, settings: Settings, policies: Mapping[str, str]) -> None:
         check_services(name, release, settings)
         drift.leave_alone(settings.drift.ignore)
+        fence.keep_inside(settings.boundary)
         # Explicit, so that the validated region is the only one, whoever runs the program with whatever config.
         provider = aws.Provider("aws", region=settings.region)
         super().__init__("release-controller:stacks:Environment", name, opts=pulumi.ResourceOptions(provider=provider))

@@ -23,6 +23,7 @@ _SECRET = re.compile(
     r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}(:[^:\s]*:[^:\s]*:[^:\s]*)?"
     r"|arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/[\w./-]+"
 )
+_BOUNDARY = re.compile(r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[\w+=,.@/-]+)?")
 _CERTIFICATE = re.compile(r"(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?")
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _VPC = re.compile(r"(vpc-[0-9a-f]{8,17})?")
@@ -112,6 +113,15 @@ KeyArn = Annotated[
     str,
     pattern(_KEY),
     matches(_KEY, "which is no ARN of a KMS key", 'Copy the key\'s ARN, `arn:aws:kms:...:key/...`, or `""`.'),
+]
+BoundaryArn = Annotated[
+    str,
+    pattern(_BOUNDARY),
+    matches(
+        _BOUNDARY,
+        "which is no ARN of an IAM policy",
+        'Copy what `releasectl bootstrap` printed, `arn:aws:iam::...:policy/...`, or write `""`.',
+    ),
 ]
 CertificateArn = Annotated[
     str,

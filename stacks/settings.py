@@ -24,7 +24,7 @@ from releasectl.ignore import Rule, concerns, is_path, overlaps
 from releasectl.release import ServiceName
 from stacks import fitting, names
 from stacks.alert_settings import Alerts
-from stacks.kinds import AccountId, Backend, Region, SecurityGroup, Subnet, Vpc, VpcEndpoint
+from stacks.kinds import AccountId, Backend, BoundaryArn, Region, SecurityGroup, Subnet, Vpc, VpcEndpoint
 from stacks.service_settings import ServiceSettings
 from stacks.shape import WRITTEN
 
@@ -110,11 +110,13 @@ class Settings:
     """What is below `config:`. An empty `backend` is the one the Pulumi CLI is logged in to.
 
     `aws:allowedAccountIds` is the provider's own guard: it touches no other account. [] lets it touch any.
+    `boundary` is the permissions boundary of every role that the environment makes; "" is none.
     """
 
     region: Annotated[Region, Field(alias="aws:region")]
     accounts: Annotated[tuple[AccountId, ...], Field(alias="aws:allowedAccountIds")] = ()
     backend: Annotated[Backend, Field(alias=f"{names.PROJECT}:backend")] = ""
+    boundary: Annotated[BoundaryArn, Field(alias=f"{names.PROJECT}:boundary")] = ""
     alerts: Annotated[Alerts, Field(alias=f"{names.PROJECT}:alerts", default_factory=Alerts)]
     network: Annotated[Network, Field(alias=f"{names.PROJECT}:network")] = Network()
     services: Annotated[Mapping[ServiceName, ServiceSettings], Field(alias=f"{names.PROJECT}:services")]

@@ -57,6 +57,10 @@ class Git:
         common = self.run("rev-parse", "--path-format=absolute", "--git-common-dir").decode().strip()
         return Path(common) / "releasectl"
 
+    def url(self) -> str:
+        """Where the remote is, "" without one."""
+        return self._git.call("remote", "get-url", "origin").stdout.decode(errors="replace").strip()
+
     def fetch(self, branch: str = MAIN) -> str:
         """The remote's tip of `branch`, its history fetched; "" when the remote has no such branch.
 

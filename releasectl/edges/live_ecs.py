@@ -5,12 +5,14 @@ an Observation, once no deployment is under way. It judges nothing: a rollback i
 made ECS go back. Only a private service's targets are asked for their health; a public one is asked from outside.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from releasectl.edges import aws
+from releasectl.errors import ControllerError
 from releasectl.outputs import Service
 from releasectl.verify import GOING_BACK, UNDER_WAY, Observation, Operation
 
@@ -27,12 +29,13 @@ def ask(region: str, service: Service, seen: Observation, *, patience: float, po
         described = _described(client, service)
         revision = _revision(client, _serving(deployment, described))
         targets = _targets(region, revision) if service.private else []
+        operation = _operation(client, service, deployment)
     return replace(
         seen,
         status=_status(described, targets),
         serves=_serves(described, targets, private=service.private and bool(_target_groups(revision))),
         digest=_digest(revision, CONTAINERS[service.runtime]),
-        operation=_operation(deployment),
+        operation=operation,
     )
 
 
@@ -143,20 +146,49 @@ def _serves(described: Answer, targets: list[str], *, private: bool) -> bool | N
     return None if private and "healthy" not in targets else True
 
 
-def _operation(deployment: Answer) -> Operation | None:
+def _operation(client: Any, service: Service, deployment: Answer) -> Operation | None:
     if deployment is _NONE:
         return None
     operation = Operation(deployment["serviceDeploymentArn"], "DEPLOYMENT", deployment["status"])
-    return replace(operation, reason=_reason(deployment)) if operation.has_failed else operation
+    if not operation.has_failed:
+        return operation
+    said = (*_reasons(deployment), _last_words(client, service, deployment))
+    return replace(operation, reason="; ".join(part for part in said if part))
 
 
-def _reason(deployment: Answer) -> str:
+def _reasons(deployment: Answer) -> Iterator[str]:
     """Why ECS went back or stopped: its words, the alarms that rang, the circuit breaker."""
     words = deployment.get("rollback", {}).get("reason") or deployment.get("statusReason") or ""
-    said = [words.rstrip(". ")]
+    yield words.rstrip(". ")
     if rang := deployment.get("alarms", {}).get("triggeredAlarmNames"):
-        said.append(f"alarms that rang: {', '.join(rang)}")
+        yield f"alarms that rang: {', '.join(rang)}"
     breaker = deployment.get("deploymentCircuitBreaker", {})
     if breaker.get("status") == "TRIGGERED":
-        said.append(f"the circuit breaker counted {breaker.get('failureCount', 0)} failed tasks")
-    return "; ".join(part for part in said if part)
+        yield f"the circuit breaker counted {breaker.get('failureCount', 0)} failed tasks"
+
+
+def _last_words(client: Any, service: Service, deployment: Answer) -> str:
+    """Why the last task of what was deployed stopped: what never started has no log lines. Only evidence, so a role
+    that may not ask costs nothing but this."""
+    with contextlib.suppress(ControllerError), aws.asking(f"asking for the tasks of {service.service}"):
+        definition = _revision(client, deployment.get("targetServiceRevision", {}).get("arn", "")).get("taskDefinition")
+        listed = client.list_tasks(
+            cluster=_cluster(service), serviceName=service.service.split("/")[-1], desiredStatus="STOPPED"
+        )["taskArns"]
+        tasks = client.describe_tasks(cluster=_cluster(service), tasks=listed)["tasks"] if listed else []
+        stopped = [one for one in tasks if one["taskDefinitionArn"] == definition and _is_telling(one)]
+        if stopped:
+            return _words_of(max(stopped, key=lambda one: one["stoppedAt"]))
+    return ""
+
+
+def _is_telling(task: Answer) -> bool:
+    """One that ECS itself took away, because another took its place, says nothing of what was wrong."""
+    reason = str(task.get("stoppedReason", ""))
+    return bool(task.get("stoppedAt") and reason and not reason.startswith("Scaling activity"))
+
+
+def _words_of(task: Answer) -> str:
+    codes = [str(one["exitCode"]) for one in task.get("containers", ()) if one.get("exitCode")]
+    ended = f" (exit code {', '.join(codes)})" if codes else ""
+    return f"its last task stopped: {task['stoppedReason'].rstrip('. ')}{ended}"

@@ -10,8 +10,8 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,13 @@ class CannotReadLocks(ControllerError):
 
 @dataclass(frozen=True)
 class Locks:
-    """The locks of any stack whose backend we may read."""
+    """The locks of any stack whose backend we may read. `environment` is the person's, whose backend wins."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def held(self, backend: str, project: str, environment: str) -> tuple[Lock, ...]:
         """Every lock of a stack, oldest first. PULUMI_BACKEND_URL wins over `backend`, as for the CLI."""
-        url = os.environ.get("PULUMI_BACKEND_URL") or backend
+        url = self.environment.get("PULUMI_BACKEND_URL") or backend
         read = {"file": _in_folder, "s3": _in_bucket}.get(urlsplit(url).scheme)
         found = read(url, f"{FOLDER}/{project}/{environment}") if read else ()
         return tuple(sorted(found, key=lambda lock: lock.at))
@@ -65,7 +67,7 @@ class Locks:
         could not write down, so what `.bak` lacks is at most the end of steps that it tells as pending. An object of
         S3 is replaced in one call.
         """
-        url = os.environ.get("PULUMI_BACKEND_URL") or backend
+        url = self.environment.get("PULUMI_BACKEND_URL") or backend
         if urlsplit(url).scheme != "file":
             return ()
         folder = _root(url) / ".pulumi/stacks" / project

@@ -74,8 +74,13 @@ class Engine:
         variables: Mapping[str, str],
         secrets_provider: str = "",
         deadline: float = 3600.0,
+        program: str = "stacks",
+        fixed: Mapping[str, str] | None = None,
     ) -> Iterator["Session"]:
-        """A worker in `folder`, whose `checkout` is ready; its update may take `deadline` seconds. Raises NoEngine."""
+        """A worker in `folder`, whose `checkout` is ready; its update may take `deadline` seconds. Raises NoEngine.
+
+        A person's own variables win over `variables`, and `fixed` over theirs.
+        """
         binary = engine.find()
         job = {
             "environment": environment,
@@ -83,12 +88,13 @@ class Engine:
             "version": binary.version,
             "message": message,
             "secrets_provider": secrets_provider,
+            "program": program,
         }
         (folder / "job.json").write_text(json.dumps(job))
         with (folder / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-P", str(WORKER), str(folder)], stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env=_environment(variables), start_new_session=True,
+                env=_environment(variables) | dict(fixed or {}), start_new_session=True,
             )  # fmt: skip
         try:
             yield Session(folder, worker, deadline, self)

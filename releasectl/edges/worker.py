@@ -326,7 +326,7 @@ def main(folder: Path) -> None:
     checkout = folder / "checkout"
 
     def program() -> None:
-        runpy.run_path(str(checkout / "stacks"), run_name="__main__")
+        runpy.run_path(str(checkout / job["program"]), run_name="__main__")
 
     sys.path.insert(0, str(checkout))
     # Held by us and by the engine, let go by the kernel when both are gone: how others see that we live.

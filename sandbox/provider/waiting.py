@@ -1,6 +1,6 @@
 """Waiting as terraform-provider-aws does it: for a state, through the states that may come before.
 
-Comes in: how to look, what is wanted, what is pending, how long. Goes out: nothing, else Failed in the provider's words.
+Comes in: how to look, what is wanted, what is pending, how long. Goes out: nothing, or Failed in the provider's words.
 """
 
 import time
@@ -18,9 +18,7 @@ def until(
     deadline = time.monotonic() + seconds
     while (state := look()) not in wanted:
         if state not in pending:
-            raise Failed(
-                f"{doing}: unexpected state '{state}', wanted target '{', '.join(wanted)}'. last error: %!s(<nil>)"
-            )
+            raise Failed(f"{doing}: unexpected state '{state}', wanted target '{', '.join(wanted)}'")
         if time.monotonic() > deadline:
             target = f"state to become '{', '.join(wanted)}' (last state: '{state}', timeout: {_written(seconds)})"
             raise Failed(f"{doing}: timeout while waiting for {target}")

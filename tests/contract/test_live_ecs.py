@@ -38,7 +38,17 @@ def revision(number: int, pinned: str, **more: Any) -> dict[str, Any]:
         {"containerName": "proxy", "image": "proxy:1", "imageDigest": digest("proxy")},
         {"containerName": "app", "image": f"r/web@{pinned}", "imageDigest": pinned},
     ]
-    return {"serviceRevisionArn": f"revision/{number}", "containerImages": images, **more}
+    return {
+        "serviceRevisionArn": f"revision/{number}", "containerImages": images, "taskDefinition": f"web:{number}", **more
+    }  # fmt: skip
+
+
+def task(definition: int, reason: str, at: float, *codes: int) -> dict[str, Any]:
+    """One that stopped."""
+    return {
+        "taskArn": f"task/{definition}/{at}", "taskDefinitionArn": f"web:{definition}", "stoppedReason": reason,
+        "stoppedAt": at, "containers": [{"name": "app", "exitCode": code} for code in codes],
+    }  # fmt: skip
 
 
 @dataclass
@@ -52,6 +62,8 @@ class Ecs:
     streams: list[dict[str, Any]] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     running: list[int] = field(default_factory=list)  # how many tasks run, one a look, then two
+    denied: str = ""
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def answer(self, asked: Asked) -> Answer:
@@ -59,6 +71,9 @@ class Ecs:
             return Answer(200, self._health(asked.body.decode()).encode(), {"Content-Type": "text/xml"})
         name, given = asked.headers["X-Amz-Target"].rpartition(".")[2], json.loads(asked.body)
         self.asked.append((name, given))
+        if name == self.denied:
+            said = {"__type": "AccessDeniedException", "message": f"not authorized to perform ecs:{name}"}
+            return Answer(400, json.dumps(said).encode())
         said = getattr(self, name)(given)
         return Answer(200, json.dumps(said).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
@@ -86,6 +101,13 @@ class Ecs:
     def DescribeServiceRevisions(self, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         found = [one for one in self.revisions if one["serviceRevisionArn"] in given["serviceRevisionArns"]]
         return {"serviceRevisions": found}
+
+    def ListTasks(self, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        assert given == {"cluster": "rc-staging", "serviceName": "rc-staging-web", "desiredStatus": "STOPPED"}
+        return {"taskArns": [one["taskArn"] for one in self.tasks]}
+
+    def DescribeTasks(self, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        return {"tasks": [one for one in self.tasks if one["taskArn"] in given["tasks"]]}
 
     def DescribeLogStreams(self, given: dict[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         assert given["logGroupName"] == LOGS
@@ -147,6 +169,32 @@ def test_a_rollback_names_the_old_digest_and_what_made_ecs_go_back(account: Ecs)
     assert seen.operation.reason == (
         "A failure was detected; alarms that rang: b; the circuit breaker counted 3 failed tasks"
     )
+
+
+def test_why_the_last_task_stopped_is_told_too_since_what_never_started_has_no_log(account: Ecs) -> None:
+    account.deployments = [deployment(2, "ROLLBACK_FAILED", statusReason="No rollback candidate was found.")]
+    account.tasks = [
+        task(2, "Essential container in task exited", 5, 1),
+        task(2, "CannotPullContainerError: not found", 3),
+        task(2, "Scaling activity initiated by (deployment 2)", 9),
+        task(1, "Task stopped by somebody", 8),
+    ]
+    seen = look()
+
+    assert seen.operation
+    assert seen.operation.reason == (
+        "No rollback candidate was found; its last task stopped: Essential container in task exited (exit code 1)"
+    )
+
+
+def test_a_role_that_may_not_ask_for_tasks_still_gets_the_rest(account: Ecs) -> None:
+    account.deployments = [deployment(2, "STOPPED", statusReason="stopped by ann")]
+    account.denied = "ListTasks"
+    seen = look()
+
+    assert (seen.unasked, seen.serves) == ((), True)
+    assert seen.operation
+    assert seen.operation.reason == "stopped by ann"
 
 
 def test_a_deployment_that_was_stopped_leaves_what_takes_the_requests(account: Ecs) -> None:

@@ -15,6 +15,7 @@ import boto3
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from botocore.serialize import create_serializer
 from mypy_boto3_cloudwatch.client import CloudWatchClient
 from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
@@ -386,6 +387,45 @@ def test_older_clients_are_served_in_query_and_in_json(cloudwatch: CloudWatchCli
     assert isinstance(alarm["StateUpdatedTimestamp"], float)
     assert refused.status_code == 404
     assert "<Code>ResourceNotFound</Code>" in refused.text
+
+
+def test_an_alarm_that_is_put_in_query_is_the_same(cloudwatch: CloudWatchClient, service_name: str) -> None:
+    wanted: dict[str, Any] = {
+        "AlarmName": service_name,
+        "ActionsEnabled": False,
+        "AlarmActions": ["arn:aws:sns:eu-west-1:000000000000:t"],
+        "Metrics": share(service_name),
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 5.5,
+        "EvaluationPeriods": 5,
+    }
+    operation = cloudwatch.meta.service_model.operation_model("PutMetricAlarm")
+    form = create_serializer("query").serialize_to_request(wanted, operation)["body"]
+
+    with httpx.Client(base_url=cloudwatch.meta.endpoint_url, trust_env=False, timeout=10) as client:
+        client.post("/", data=form).raise_for_status()
+        broken = client.post("/", data={**form, "EvaluationPeriods": "five"})
+
+    alarm = state_of(cloudwatch, service_name)
+    assert {key: alarm[key] for key in wanted} == wanted
+    assert broken.status_code == 400
+    assert "invalid literal for int()" in broken.text
+
+
+def test_a_request_that_boto3_compresses_is_seen_and_passed_on(
+    cloudwatch: CloudWatchClient, ministack: str, service_name: str
+) -> None:
+    dimensions: Any = [{"Name": "ServiceName", "Value": service_name}]
+    data: Any = [{"MetricName": f"m{at}", "Dimensions": dimensions, "Value": 7.0} for at in range(400)]
+    queries: Any = [{**summed("errors", "m399", service_name), "ReturnData": True}]
+    missing = {"TreatMissingData": "missing", "EvaluationPeriods": 1, "DatapointsToAlarm": 1}
+    put_share(cloudwatch, service_name, "arn:aws:sns:eu-west-1:000000000000:t", Metrics=queries, **missing)
+
+    cloudwatch.put_metric_data(Namespace="AWS/AppRunner", MetricData=data)
+
+    assert until(cloudwatch, service_name, "ALARM")["StateReason"].startswith("Threshold Crossed: 1 out of the last 1")
+    behind = boto3.client("cloudwatch", **access(ministack))
+    assert len(behind.list_metrics(Namespace="AWS/AppRunner", Dimensions=dimensions)["Metrics"]) == 400
 
 
 def test_all_that_is_not_about_alarms_is_ministack_s(

@@ -1,5 +1,6 @@
 """The alarms of a service: what they ask, when they would go off, and that they stay when the runtime does not."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,13 @@ def test_no_healthy_instance_behind_any_door_is_an_alarm_and_so_is_silence(*, st
     assert healthy(0, None) == 0
     assert not healthy(None, None)
     assert (made["evaluationPeriods"], made["datapointsToAlarm"]) == (3, 3)
+
+
+def test_one_door_tells_by_itself_how_many_instances_are_healthy() -> None:
+    made = alarm(watched(replace(ONE_DOOR, healthy=TWO_DOORS.healthy[:1])), "instances")
+
+    assert (made["metricName"], made["statistic"], made["dimensions"]) == ("Healthy", "Maximum", {"Door": "a"})
+    assert "metricQueries" not in made
 
 
 def test_the_alarm_on_instances_waits_until_the_service_is_there() -> None:

@@ -121,13 +121,14 @@ class Services:
         store, now = self._context.store, time.time()
         path = service.arn.partition(":service/")[2]
         shown = {name: value for name, value in service.shown.items() if name not in ("role", "deploymentController")}
+        number = numeric_id()  # one for both: by it the provider finds the deployment that belongs to `ecs-svc/...`
         revision = Revision(
-            f"{self._prefix}:service-revision/{path}/{numeric_id()}", service.arn, service.definition, now, shown,
+            f"{self._prefix}:service-revision/{path}/{number}", service.arn, service.definition, now, shown,
             group=self._group(service),
         )  # fmt: skip
         store.revisions[revision.arn] = revision
         rollout = Rollout(
-            f"{self._prefix}:service-deployment/{path}/{new_id()[:21]}", f"ecs-svc/{numeric_id()}", service.arn,
+            f"{self._prefix}:service-deployment/{path}/{new_id()[:21]}", f"ecs-svc/{number}", service.arn,
             revision.arn, (), now, now, service.configuration, service.desired,
         )  # fmt: skip
         store.rollouts[rollout.arn] = rollout
