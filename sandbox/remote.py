@@ -1,8 +1,9 @@
 """The sandbox's remote: a bare git repository with the project in it, and a clone to work in.
 
 Comes in: the project's folder. Goes out: `remote.git`, whose main has one commit with the project's files as they
-lie there, committed or not, and `clone`. What is the sandbox's own: the salt of its passphrase, a short watch and
-soak, and no gate that asks an image scanner, which ministack has none of. It never touches the project itself.
+lie there, committed or not, and `clone`. What is the sandbox's own: its account, region and network, the salt of its
+passphrase, a short watch and soak, and no gate that asks an image scanner, which ministack has none of. It never
+touches the project itself.
 """
 
 import os
@@ -15,6 +16,16 @@ from sandbox.process import SandboxBroken
 # Made once by `pulumi stack init` with the passphrase `sandbox`; a wrong passphrase is found out by it.
 SALT = "v1:1n5wN/SqQr8=:v1:qScBm29ry9UPjliE:NZfE23mMnqH3SmVA1j8bK535anuuHQ=="
 WATCH = SOAK = "1s"
+SUBNETS = "[subnet-00000001, subnet-00000002]"  # of ministack's default VPC, which lead to the internet
+HERE = {
+    r"^(  aws:region: )\S+": r"\g<1>eu-west-1",
+    r"^(  aws:allowedAccountIds: )\[.+?\]": r'\g<1>["000000000000"]',
+    r"^(    vpc: )vpc-\w+": r"\g<1>vpc-00000001",
+    r"^(    (?:load_balancer_)?subnets: )\[.+?\]": rf"\g<1>{SUBNETS}",
+    r"^(    security_groups: )\[.+?\]": r"\g<1>[]",
+    r"^(    public_addresses: )false": r"\g<1>true",
+    r"^(secretsprovider|encryptedkey|encryptionsalt): .*\n": "",
+}
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Sandbox",
     "GIT_AUTHOR_EMAIL": "sandbox@localhost",
@@ -32,12 +43,19 @@ def make(folder: Path, project: Path) -> None:
     for name in _files(project):
         _copy(project / name, clone / name)
     for settings in clone.glob("Pulumi.*.yaml"):
-        settings.write_text(f"{settings.read_text().rstrip()}\nencryptionsalt: {SALT}\n")
+        settings.write_text(_settings(settings.read_text()))
     pipeline = clone / "pipeline.yaml"
     pipeline.write_text(_policy(pipeline.read_text()))
     git(clone, "add", "--all", "--force")
     git(clone, "commit", "--quiet", "--message", "The project as it is")
     git(clone, "push", "--quiet", "origin", "main")
+
+
+def _settings(text: str) -> str:
+    """A team's settings in the sandbox's account, where what names things of a real one leads nowhere."""
+    for pattern, here in HERE.items():
+        text = re.sub(pattern, here, text, flags=re.MULTILINE)
+    return f"{text.rstrip()}\nencryptionsalt: {SALT}\n"
 
 
 def _policy(text: str) -> str:

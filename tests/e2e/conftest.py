@@ -14,7 +14,7 @@ from sandbox import place
 from sandbox.hand import Hand, Said
 from sandbox.image import Image
 
-__all__ = ["PROJECT", "Said", "Story", "recorded", "told"]
+__all__ = ["PROJECT", "Said", "Story", "diagnosed", "recorded", "told"]
 
 PROJECT = Path(__file__).resolve().parents[2]
 DIGEST = "sha256:" + "ab" * 32  # that no registry has
@@ -86,6 +86,15 @@ def recorded(deployment: Any, name: str, words: str) -> None:
     """A deployment ended by this error: it came after the intent was on record, so history tells it, in its words."""
     assert deployment["phases"][-1]["phase"] == "errored", name
     assert words in deployment["phases"][-1]["message"]
+
+
+def diagnosed(said: Said, name: str, rule: str) -> Any:
+    """Doctor could not ask about `rule`, for this error, and said so with its remedy; one of these findings."""
+    found = [one for one in said.json["findings"] if (one["error"], one["rule"]) == (name, rule)]
+    assert found, said.out
+    assert all(one["severity"] == "could not ask" and one["remedy"][0].isupper() for one in found)
+    assert "Traceback" not in said.err
+    return found[0]
 
 
 @pytest.fixture
