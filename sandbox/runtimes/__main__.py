@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="of the API on loopback; a free one when 0")
     parser.add_argument("--registry", help="endpoint of the registry API; AWS_ENDPOINT_URL when left out")
     parser.add_argument("--tempo", type=float, default=0.1, help="how long a second of a health check's interval lasts")
-    parser.add_argument("--start-seconds", type=float, default=10, help="what a program may take until it listens")
+    parser.add_argument("--start-seconds", type=float, default=30, help="what a program may take until it listens")
     parser.add_argument(
         "--minute", type=float, default=1.0, help="how long a minute of a bake time or grace period lasts"
     )
