@@ -6,14 +6,17 @@ that a busy laptop is not taken for a broken release.
 """
 
 import asyncio
+import shutil
 import time
+import uuid
 from dataclasses import dataclass, replace
 
 import httpx
 
-from sandbox.runtimes.instance import Instance
+from sandbox.runtimes.instance import Instance, launch
 
 LOOPBACK = "127.0.0.1"
+_SHORTEST = {"TCP": 1.0, "HTTP": 1.0, "COMMAND": 5.0}  # seconds; a busy laptop starts a process slowly
 
 
 class Unhealthy(Exception):
@@ -34,7 +37,11 @@ class Pace:
 
 @dataclass(frozen=True)
 class Check:
-    """A health check; `accepted` are the statuses that mean well, and nothing counts during `grace` but a good one."""
+    """A health check; nothing counts during `grace` but a good answer.
+
+    The protocol is TCP; or HTTP, where `accepted` are the statuses that mean well; or COMMAND, where `command` runs
+    beside the copy and means well by ending with 0.
+    """
 
     protocol: str
     path: str
@@ -44,11 +51,17 @@ class Check:
     unhealthy: int
     accepted: tuple[range, ...] = (range(200, 300),)
     grace: float = 0.0
+    command: tuple[str, ...] = ()
 
 
 def paced(wanted: Check, pace: Pace) -> Check:
     """`wanted` with AWS's seconds turned into real ones."""
-    return replace(wanted, interval=wanted.interval * pace.tempo, timeout=max(1.0, wanted.timeout * pace.tempo))
+    return replace(
+        wanted,
+        interval=wanted.interval * pace.tempo,
+        timeout=max(_SHORTEST[wanted.protocol], wanted.timeout * pace.tempo),
+        grace=wanted.grace / 60 * pace.minute,
+    )
 
 
 async def become_well(
@@ -61,7 +74,7 @@ async def become_well(
     port = await _listening(instance, [instance.port, *([fallback] if fallback else [])], patience)
     good, bad, counted = 0, 0, time.monotonic() + wanted.grace
     while good < wanted.healthy:
-        reason = await _ask(port, wanted, client)
+        reason = await _ask(instance, port, wanted, client)
         good, bad = (good + 1, 0) if not reason else (0, bad + (time.monotonic() >= counted))
         if bad >= wanted.unhealthy:
             raise Unhealthy(f"Health check failed {bad} times: {reason}")
@@ -75,7 +88,7 @@ async def stay_well(instance: Instance, port: int, wanted: Check, client: httpx.
     bad = 0
     while bad < wanted.unhealthy:
         await _pause(instance, wanted.interval)
-        reason = await _ask(port, wanted, client)
+        reason = await _ask(instance, port, wanted, client)
         bad = bad + 1 if reason else 0
     raise Unhealthy(f"Health check failed {bad} times: {reason}")
 
@@ -97,10 +110,12 @@ async def _pause(instance: Instance, seconds: float) -> None:
         raise Unhealthy(f"The container exited with code {instance.exited.result()}")
 
 
-async def _ask(port: int, wanted: Check, client: httpx.AsyncClient) -> str:
+async def _ask(instance: Instance, port: int, wanted: Check, client: httpx.AsyncClient) -> str:
     """Nothing when well, else the reason."""
     if wanted.protocol == "TCP":
         return await _connect(port, wanted.timeout)
+    if wanted.protocol == "COMMAND":
+        return await _run_beside(instance, wanted)
     url = f"http://{LOOPBACK}:{port}{wanted.path}"
     try:
         async with asyncio.timeout(wanted.timeout):
@@ -109,6 +124,23 @@ async def _ask(port: int, wanted: Check, client: httpx.AsyncClient) -> str:
         return f"GET {wanted.path}: {type(error).__name__}"
     well = any(answer.status_code in statuses for statuses in wanted.accepted)
     return "" if well else f"GET {wanted.path}: status {answer.status_code}"
+
+
+async def _run_beside(instance: Instance, wanted: Check) -> str:
+    """A process like the copy's own, with its surroundings, that runs the check's command."""
+    name = uuid.uuid4().hex
+    folder = instance.log.parent / "checks" / name
+    command = replace(instance.command, argv=wanted.command)
+    asked = await launch(command, instance_id=name, port=instance.port, image=instance.image, folder=folder)
+    try:
+        done, _ = await asyncio.wait({asked.exited}, timeout=wanted.timeout)
+    finally:
+        await asyncio.shield(asked.end(0.0))
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    code = asked.exited.result()
+    return (
+        "" if done and not code else f"the health check's command {f'exited with {code}' if done else 'took too long'}"
+    )
 
 
 async def _connect(port: int, timeout: float) -> str:  # noqa: ASYNC109 - the caller's word, not a deadline of ours

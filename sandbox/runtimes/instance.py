@@ -27,12 +27,16 @@ _APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc
 
 @dataclass(frozen=True)
 class Instance:
-    """A started process; its pid is its process group. `exited` ends when the process does."""
+    """A started process; its pid is its process group. `exited` ends when the process does.
+
+    `command` is what it runs; whatever runs beside it, such as a health check of the container's own, runs like it.
+    """
 
     id: str
     port: int
     image: str
     log: Path
+    command: Command
     process: asyncio.subprocess.Process
     exited: asyncio.Task[int]
 
@@ -70,7 +74,7 @@ async def launch(command: Command, *, instance_id: str, port: int, image: str, f
             cwd=folder, start_new_session=True,
         )  # fmt: skip
     exited = asyncio.create_task(process.wait())
-    return Instance(instance_id, port, image, log, process, exited)
+    return Instance(instance_id, port, image, log, command, process, exited)
 
 
 def _prepare(folder: Path, specification: dict[str, object]) -> Path:

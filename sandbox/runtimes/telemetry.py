@@ -97,6 +97,11 @@ class Telemetry:
         """Whether there is such a log group; when nobody can say, its lines wait and nobody is held up."""
         return await asyncio.to_thread(self._has_group, group)
 
+    async def make_group(self, group: str) -> None:
+        """Make a log group, unless it is there."""
+        with contextlib.suppress(self._logs.exceptions.ResourceAlreadyExistsException):
+            await asyncio.to_thread(self._logs.create_log_group, logGroupName=group)
+
     def watch(self, key: str, source: Source) -> None:
         """Ask `source` for its metrics once a period."""
         self._sources[key] = source

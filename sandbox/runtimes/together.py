@@ -51,7 +51,7 @@ class Runtimes:
         )
         self._door = Door(Book(state / "load-balancers.json"), endpoint, around, region)
         self._app_runner = AppRunner(
-            AppRunnerStore(state / "state.json"), around, f"arn:aws:apprunner:{region}:{account}"
+            AppRunnerStore(state / "state.json"), around, f"arn:aws:apprunner:{region}:{account}", self._events
         )
         self._ecs = Ecs(
             EcsStore(state / "ecs.json"), around, f"arn:aws:ecs:{region}:{account}",

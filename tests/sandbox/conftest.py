@@ -47,7 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status = 200
         if self.path == "/die":
             os._exit(7)
-        if self.path == "/fail" or (self.path == "/healthz" and os.environ.get("SICK")):
+        wrong = {"/fail": "VERSION", "/healthz": "SICK", "/": "FAULTY"}.get(self.path, "")
+        if os.environ.get(wrong):
             status = 500
         if self.path == "/write":
             open("written", "w").close()
@@ -220,7 +221,7 @@ def laptop_of(ministack: str, state: Path, running: Running) -> Laptop:
 def laptop(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """The runtimes beside the ministack."""
     state = tmp_path_factory.mktemp("runtimes") / "state"
-    running = start_runtimes(ministack, state, "--tempo", "0.04", "--report-seconds", "0.5")
+    running = start_runtimes(ministack, state, "--tempo", "0.04", "--minute", "0.5", "--report-seconds", "0.5")
     yield laptop_of(ministack, state, running)
     stop(running)
 

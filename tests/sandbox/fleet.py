@@ -3,8 +3,8 @@
 import dataclasses
 import functools
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import boto3
 import httpx
@@ -15,6 +15,7 @@ from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
 from tests.sandbox.conftest import Laptop, access, until
 
 Push = Callable[..., str]
+T = TypeVar("T")
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 NETWORK: Any = {
     "awsvpcConfiguration": {"subnets": ["subnet-a"], "securityGroups": ["sg-a"], "assignPublicIp": "DISABLED"}
@@ -74,7 +75,7 @@ class Fleet:
     def cluster(self) -> str:
         return self.ecs.create_cluster(clusterName=self.name)["cluster"]["clusterName"]
 
-    def define(self, image: str, *, logged: bool = False, **variables: str) -> str:
+    def define(self, image: str, *, logged: bool = False, check: Sequence[str] = (), **variables: str) -> str:
         """A task definition of the family `name`; answers its ARN."""
         environment = [{"name": name, "value": value} for name, value in sorted(variables.items())]
         options = {"awslogs-group": self.log_group, "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "web"}
@@ -85,6 +86,7 @@ class Fleet:
             "environment": environment,
         }
         container |= {"logConfiguration": {"logDriver": "awslogs", "options": options}} if logged else {}
+        container |= {"healthCheck": {"command": list(check), "retries": 2, "interval": 5}} if check else {}
         made = self.ecs.register_task_definition(
             family=self.name, networkMode="awsvpc", requiresCompatibilities=["FARGATE"], cpu="256", memory="512",
             executionRoleArn=ROLE, containerDefinitions=[container],
@@ -127,6 +129,17 @@ class Fleet:
     def ended(self, seconds: float = 30) -> ServiceDeploymentTypeDef:
         """The newest deployment once it is over."""
         return until(self.newest, lambda rollout: rollout["status"] in ENDED, seconds)
+
+    def meanwhile(self, look: Callable[[], T]) -> set[T]:
+        """All that `look` sees until the newest deployment is over."""
+        seen: set[T] = set()
+
+        def looked() -> str:
+            seen.add(look())
+            return str(self.newest()["status"])
+
+        until(looked, lambda word: word in ENDED, 30)
+        return seen
 
     def update(self, **members: Any) -> ServiceTypeDef:
         return self.ecs.update_service(cluster=self.name, service=self.name, **members)["service"]

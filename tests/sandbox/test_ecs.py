@@ -1,5 +1,6 @@
 """Services on the laptop's ECS: deployments, rollbacks, restarts, and what callers see meanwhile."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.sandbox.conftest import Laptop, processes, until
-from tests.sandbox.fleet import Fleet
+from tests.sandbox.fleet import BREAKER, NETWORK, Fleet
 
 Push = Callable[..., str]
 
@@ -68,10 +69,8 @@ def test_a_bad_update_is_rolled_back_by_the_circuit_breaker(fleet: Fleet, image:
     good = fleet.newest()["targetServiceRevision"]["arn"]
 
     fleet.update(taskDefinition=fleet.define(image(VERSION="bad", SICK="1")))
-    answers = set()
-    while fleet.newest()["status"] in ("PENDING", "IN_PROGRESS"):
-        answers.add(fleet.answers())
-    rollout = fleet.ended()
+    answers = fleet.meanwhile(fleet.answers)
+    rollout = fleet.newest()
     after = fleet.service()
 
     assert answers == {(200, "one")}
@@ -211,3 +210,39 @@ def test_a_task_whose_log_group_is_missing_does_not_start(fleet: Fleet, image: P
     stopped = fleet.ecs.list_tasks(cluster=fleet.name, desiredStatus="STOPPED")["taskArns"]
     reason = fleet.ecs.describe_tasks(cluster=fleet.name, tasks=stopped)["tasks"][0]["stoppedReason"]
     assert f"the log group {fleet.log_group} does not exist" in reason
+
+
+PROBE = "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz')"
+WELL = ["CMD-SHELL", f'{sys.executable} -c "{PROBE}"']
+
+
+def private(fleet: Fleet, definition: str) -> None:
+    """A service that nothing stands in front of."""
+    fleet.cluster()
+    fleet.ecs.create_service(
+        cluster=fleet.name, serviceName=fleet.name, taskDefinition=definition, desiredCount=1,
+        networkConfiguration=NETWORK, deploymentConfiguration=BREAKER,
+    )  # fmt: skip
+
+
+def task_health(fleet: Fleet) -> str:
+    tasks = fleet.ecs.list_tasks(cluster=fleet.name)["taskArns"]
+    return fleet.ecs.describe_tasks(cluster=fleet.name, tasks=tasks)["tasks"][0]["healthStatus"]
+
+
+def test_a_service_without_a_load_balancer_is_well_by_its_containers_own_check(fleet: Fleet, image: Push) -> None:
+    private(fleet, fleet.define(image(), check=WELL))
+    first = fleet.ended()["status"], task_health(fleet)
+
+    fleet.update(taskDefinition=fleet.define(image(SICK="1"), check=WELL))
+    rollout = fleet.ended()
+
+    assert first == ("SUCCESSFUL", "HEALTHY")
+    assert rollout["status"] == "ROLLBACK_SUCCESSFUL"
+    assert any("failed container health checks" in event["message"] for event in fleet.service()["events"])
+
+
+def test_nobody_says_healthy_of_a_task_that_nobody_checks(fleet: Fleet, image: Push) -> None:
+    private(fleet, fleet.define(image()))
+
+    assert (fleet.ended()["status"], task_health(fleet)) == ("SUCCESSFUL", "UNKNOWN")

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.process import PortInUse
+from sandbox.runtimes.app_runner.events import tell
 from sandbox.runtimes.app_runner.hosting import DeploymentFailed, Hosting, lifecycle
 from sandbox.runtimes.app_runner.scaling import ScalingConfigurations
 from sandbox.runtimes.app_runner.store import Store
@@ -27,6 +28,7 @@ from sandbox.runtimes.app_runner.values import (
     new_operation_id,
 )
 from sandbox.runtimes.copies import Surroundings, new_id
+from sandbox.runtimes.events import Events
 from sandbox.runtimes.paging import page
 from sandbox.runtimes.refusal import Refusal
 
@@ -39,11 +41,11 @@ _log = logging.getLogger(__name__)
 class ControlPlane:
     """All operations; call `recover` once before the first."""
 
-    def __init__(self, store: Store, surroundings: Surroundings, prefix: str) -> None:
+    def __init__(self, store: Store, surroundings: Surroundings, prefix: str, events: Events) -> None:
         self.scaling = ScalingConfigurations(store, prefix)
         self._store = store
         self._around = surroundings
-        self._prefix = prefix
+        self._prefix, self._events = prefix, events
         self._hostings: dict[str, Hosting] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -214,7 +216,9 @@ class ControlPlane:
         # Whoever sees the operation's end finds the log lines that explain it.
         lifecycle(service.log_group, self._around.telemetry)(f"Operation {_last(service).type}: {outcome}.")
         await self._around.telemetry.flush()
-        self._keep(_stepped(service, outcome, ended=True))
+        done = _stepped(service, outcome, ended=True)
+        self._keep(done)
+        tell(self._events, done)
 
     async def _deploy(self, arn: str, configuration: Configuration) -> tuple[str, Service]:
         try:

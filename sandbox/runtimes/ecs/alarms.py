@@ -5,14 +5,28 @@ start is passed over until it was OK once, as on AWS. What cannot be asked is no
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
 _PAUSE = 0.2  # seconds between two looks
 _log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _passed_over(name: str) -> Iterator[None]:
+    """CloudWatch's no about an alarm is told and holds nothing up."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        _log.warning("alarm %s: %s", name, error)
 
 
 class Alarms:
@@ -40,6 +54,27 @@ class Alarms:
     async def minutes(self, names: Sequence[str]) -> float:
         """How long these alarms take to see anything, the slowest of them, in minutes."""
         return max((await asyncio.to_thread(self._spans, names)), default=0.0)
+
+    async def make(self, name: str, queries: "list[MetricDataQueryTypeDef]", threshold: float) -> None:
+        """An alarm on an expression: over `threshold` in two of three minutes."""
+        with _passed_over(name):
+            await asyncio.to_thread(
+                self._cloudwatch.put_metric_alarm,
+                AlarmName=name, Metrics=queries, ComparisonOperator="GreaterThanThreshold", Threshold=threshold,
+                EvaluationPeriods=3, DatapointsToAlarm=2, TreatMissingData="notBreaching",
+                AlarmDescription="Managed by Amazon ECS: watches deployments of an Express Mode service.",
+            )  # fmt: skip
+
+    async def ring(self, name: str, reason: str) -> None:
+        """Say ALARM of an alarm that somebody else evaluates."""
+        with _passed_over(name):
+            await asyncio.to_thread(
+                self._cloudwatch.set_alarm_state, AlarmName=name, StateValue="ALARM", StateReason=reason
+            )
+
+    async def unmake(self, name: str) -> None:
+        with _passed_over(name):
+            await asyncio.to_thread(self._cloudwatch.delete_alarms, AlarmNames=[name])
 
     async def _in_alarm(self, names: Sequence[str]) -> list[str]:
         return await asyncio.to_thread(self._states, names)

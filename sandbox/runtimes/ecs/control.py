@@ -9,6 +9,7 @@ from sandbox.runtimes.ecs.alarms import Alarms
 from sandbox.runtimes.ecs.clusters import Clusters
 from sandbox.runtimes.ecs.context import Context
 from sandbox.runtimes.ecs.definitions import Definitions
+from sandbox.runtimes.ecs.express import Express
 from sandbox.runtimes.ecs.readings import Readings
 from sandbox.runtimes.ecs.services import Services
 from sandbox.runtimes.ecs.store import Store
@@ -26,12 +27,14 @@ class ControlPlane:
         self.definitions = Definitions(store, prefix)
         context = Context(store, self.definitions, around, door, alarms, events)
         self.services = Services(context, self.clusters, prefix)
-        self.readings = Readings(context, self.clusters, self.services)
+        self.express = Express(context, self.clusters, self.services, prefix)
+        self.readings = Readings(context, self.clusters, self.services, self.express.managed)
 
     async def recover(self) -> None:
         """Bring back what was."""
-        await self.services.recover({})
+        await self.services.recover(self.express.watches())
 
     async def close(self) -> None:
         """End every task; what goes on is recovered at the next start."""
+        await self.express.close()
         await self.services.close()

@@ -1,8 +1,8 @@
 """What of a task definition really runs, and how: a pure answer.
 
 Comes in: a task definition, a service's settings. Goes out: a Plan. One container of a task runs: the one that the
-load balancer names, else the first essential one. What is said of others, of volumes and of architectures is kept
-and shown, and has no effect.
+load balancer names, else the first essential one; its own health check runs beside it. What is said of others, of
+volumes and of architectures is kept and shown, and has no effect.
 """
 
 from collections.abc import Mapping
@@ -32,6 +32,7 @@ class Plan:
     logs: Logs
     cpus: float
     megabytes: float
+    check: Check | None = None  # the container's own
 
 
 def planned(definition: TaskDefinition, service: Service) -> Plan:
@@ -51,6 +52,7 @@ def planned(definition: TaskDefinition, service: Service) -> Plan:
         logs=_logs(container.get("logConfiguration") or {}),
         cpus=int(definition.shown.get("cpu") or 1024) / 1024,
         megabytes=float(definition.shown.get("memory") or 2048),
+        check=_own_check(container.get("healthCheck") or {}),
     )
 
 
@@ -76,6 +78,18 @@ def health_of(group: Mapping[str, Any], grace: float) -> Check:
 
 
 LISTENING = Check("TCP", "", interval=10, timeout=5, healthy=1, unhealthy=3)
+
+
+def _own_check(given: Mapping[str, Any]) -> Check | None:
+    """The container's health check: `CMD` and its words, or `CMD-SHELL` and a line for a shell."""
+    kind, *words = given.get("command") or ["NONE"]
+    if kind == "NONE":
+        return None
+    command = ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words if kind == "CMD" else [kind, *words])
+    return Check(
+        "COMMAND", "", interval=given.get("interval") or 30, timeout=given.get("timeout") or 5, healthy=1,
+        unhealthy=given.get("retries") or 3, grace=float(given.get("startPeriod") or 0), command=command,
+    )  # fmt: skip
 
 
 def _codes(text: str) -> list[range]:

@@ -4,7 +4,7 @@ Comes in: requests that the model has passed. Goes out: ECS's answers, or a Refu
 among the others, as on AWS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,11 +21,13 @@ Answer = dict[str, object]
 
 
 class Readings:
-    """The operations that read."""
+    """The operations that read; `managed` tells what ECS itself manages for a revision."""
 
-    def __init__(self, context: Context, clusters: Clusters, services: Services) -> None:
+    def __init__(
+        self, context: Context, clusters: Clusters, services: Services, managed: Callable[[str], dict[str, Any] | None]
+    ) -> None:
         self._store, self._clusters, self._services = context.store, clusters, services
-        self._context = context
+        self._context, self._managed = context, managed
 
     async def list_deployments(self, request: Request) -> Answer:
         service = self._services.find(request.get("cluster"), request["service"])
@@ -54,7 +56,7 @@ class Readings:
         for arn in request["serviceRevisionArns"]:
             revision = self._store.revisions.get(arn)
             if revision:
-                managed = (self._store.services[revision.service].express or {}).get("managed")
+                managed = self._managed(arn)
                 found.append(
                     {**revision_wire(self._store, revision), **({"ecsManagedResources": managed} if managed else {})}
                 )

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from sandbox.runtimes.ecs.context import Context
-from sandbox.runtimes.ecs.steps import SHIFTING, steps, threshold, weights
+from sandbox.runtimes.ecs.steps import SHIFTING, Step, steps, threshold, weights
 from sandbox.runtimes.ecs.task_set import TaskSet
 from sandbox.runtimes.ecs.values import Revision, Rollback, Rollout, Service
 
@@ -68,7 +68,7 @@ class Run:
             new.start()
             await self._well(new)
         self._take_over(rollout)
-        for step in steps(rollout.configuration):
+        for step in steps(rollout.configuration) if rollout.sources else [Step(100.0, 0)]:
             stage = "BAKE_TIME" if step.share >= 100 else "PRODUCTION_TRAFFIC_SHIFT"
             self._shift(step.share, stage)
             if rollout.strategy not in SHIFTING:

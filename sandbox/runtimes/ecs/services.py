@@ -31,6 +31,7 @@ _WRITTEN = (
     "deploymentConfiguration", "healthCheckGracePeriodSeconds", "availabilityZoneRebalancing", "placementConstraints",
     "placementStrategy", "deploymentController", "enableECSManagedTags",
 )  # fmt: skip
+_MANAGED = ("taskDefinition", "loadBalancers", "deploymentConfiguration", "networkConfiguration")
 _ONLY_AT_CREATION = ("launchType", "schedulingStrategy", "role")
 
 
@@ -95,6 +96,8 @@ class Services:
 
     async def update(self, request: Request) -> dict[str, object]:
         service = self.active(request.get("cluster"), request["service"])
+        if service.express and any(_given(request, name) for name in _MANAGED):
+            raise invalid("The service is managed by Express Mode: use UpdateExpressGatewayService.")
         wanted = request.get("taskDefinition")
         definition = self._context.definitions.usable(wanted or service.definition) if wanted else None
         members = {name: request[name] for name in (*_DEPLOYED, *_WRITTEN) if _given(request, name)}
@@ -123,7 +126,7 @@ class Services:
         shown = {name: value for name, value in service.shown.items() if name not in ("role", "deploymentController")}
         revision = Revision(
             f"{self._prefix}:service-revision/{path}/{numeric_id()}", service.arn, service.definition, now, shown,
-            group=self._group(service),
+            group=self.next_group(service),
         )  # fmt: skip
         store.revisions[revision.arn] = revision
         rollout = Rollout(
@@ -212,7 +215,7 @@ class Services:
     def _tags(self, arn: str) -> list[dict[str, str]]:
         return [{"key": key, "value": value} for key, value in self._context.store.tags.get(arn, {}).items()]
 
-    def _group(self, service: Service) -> str:
+    def next_group(self, service: Service) -> str:
         """The target group of the next revision: the other one, where traffic is to shift."""
         first = str(service.balancer.get("targetGroupArn", ""))
         other = (service.balancer.get("advancedConfiguration") or {}).get("alternateTargetGroupArn")
@@ -245,8 +248,17 @@ class Services:
                 raise invalid(
                     f"The target group with targetGroupArn {group} does not have an associated load balancer."
                 )
-        if service.configuration.get("strategy") in SHIFTING and not advanced.get("alternateTargetGroupArn"):
-            raise invalid("advancedConfiguration.alternateTargetGroupArn is required for this deployment strategy.")
+        if service.configuration.get("strategy") in SHIFTING:
+            self._check_shifting(advanced)
+
+    def _check_shifting(self, advanced: Mapping[str, Any]) -> None:
+        """What traffic needs to be able to move. Raises Refusal."""
+        for name in ("alternateTargetGroupArn", "productionListenerRule", "roleArn"):
+            if not advanced.get(name):
+                raise invalid(f"advancedConfiguration.{name} is required for this deployment strategy.")
+        rule = advanced["productionListenerRule"]
+        if not self._context.door.book.actions(rule):
+            raise invalid(f"The production listener rule {rule} does not exist.")
 
     def _forget_history(self, arn: str) -> None:
         store = self._context.store

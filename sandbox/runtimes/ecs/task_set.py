@@ -107,9 +107,12 @@ class TaskSet:
         if port != self.instance.port:
             self._forget_target()
             self._copy = Copy(self.instance, Target(port))
+        if plan.check:
+            own = paced(plan.check, around.pace)
+            await become_well(self.instance, own, around.client, patience=around.pace.start, fallback=free)
+            self._write(replace(self._written(), healthy=True))
         if self._group:
             self._group.register(self._copy.target, "healthy")
-        self._write(replace(self._written(), healthy=True))
 
     async def _demand_logs(self) -> None:
         """As on Fargate, a task does not start where its output cannot go. Raises CannotRun."""
@@ -122,9 +125,19 @@ class TaskSet:
 
     async def _watch(self) -> None:
         """Never returns while the task is well. Raises Unhealthy."""
-        if self._copy:
-            wanted = paced(self._check, self._around.pace)
-            await stay_well(self._copy.instance, self._copy.target.port, wanted, self._around.client)
+        copy, around = self._copy, self._around
+        if copy is None:
+            return
+        checks = [paced(each, around.pace) for each in (self._check, self.plan.check) if each]
+        watching = [
+            asyncio.ensure_future(stay_well(copy.instance, copy.target.port, each, around.client)) for each in checks
+        ]
+        try:
+            await asyncio.gather(*watching)
+        finally:
+            for each in watching:
+                each.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
     async def _ended(self, reason: str, code: str) -> None:
         """Nothing is left of the task but its record."""
@@ -146,8 +159,10 @@ class TaskSet:
             return f"CannotStartContainerError: {error}", "TaskFailedToStart"
         if self.instance and self.instance.exited.done():
             return f"Essential container in task exited: {error}", "EssentialContainerExited"
-        group = f" in (target-group {self._group.arn})" if self._group else ""
-        return f"Task failed ELB health checks{group} due to (reason {error})", "ServiceSchedulerInitiated"
+        if "command" in str(error) or not self._group:
+            return f"Task failed container health checks: {error}", "ServiceSchedulerInitiated"
+        group = f"(target-group {self._group.arn})"
+        return f"Task failed ELB health checks in {group} due to (reason {error})", "ServiceSchedulerInitiated"
 
     def _forget_target(self) -> None:
         if self._group and self._copy:

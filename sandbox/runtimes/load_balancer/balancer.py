@@ -59,7 +59,7 @@ class _Listener:
         if own:
             counts.own.add(status, seconds)
         elif target is not None:
-            self._chosen[target].tally.add(status, seconds)
+            self._chosen[target].add(status, seconds)
 
 
 class Balancer:

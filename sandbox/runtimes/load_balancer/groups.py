@@ -4,6 +4,7 @@ Comes in: copies that a runtime registers, with their state. Goes out: the next 
 DescribeTargetHealth, and tallies for the metrics. Health is the runtime's word; nothing is asked here.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,6 +27,7 @@ class Group:
     arn: str
     states: dict[int, State] = field(default_factory=dict)
     tally: Tally = field(default_factory=Tally)
+    statuses: Counter[int] = field(default_factory=Counter)  # of all answers ever, by their first digit
     _targets: dict[int, Target] = field(default_factory=dict)
     _turn: int = 0
 
@@ -37,6 +39,11 @@ class Group:
     def forget(self, target: Target) -> None:
         self._targets.pop(target.port, None)
         self.states.pop(target.port, None)
+
+    def add(self, status: int, seconds: float) -> None:
+        """A target has answered."""
+        self.tally.add(status, seconds)
+        self.statuses[status // 100] += 1
 
     def next(self) -> Target | None:
         """Whose turn it is among the healthy. Where nobody is, the unhealthy get it: so does AWS, it fails open."""
