@@ -23,7 +23,8 @@ def alarm_grants(ground: Ground) -> tuple[Grant, ...]:
         Grant("AlarmList", ("*",), reads=("cloudwatch:DescribeAlarms",)),
         Grant(
             "Alarms",
-            ground.here("cloudwatch", f"alarm:{ground.each}"),
+            # The second are those by which Application Auto Scaling follows a target; it makes them itself.
+            ground.here("cloudwatch", f"alarm:{ground.each}", f"alarm:TargetTracking-service/{ground.own}/*"),
             reads=("cloudwatch:ListTagsForResource",),
             writes=tuple(
                 f"cloudwatch:{each}" for each in ("PutMetricAlarm", "PutCompositeAlarm", "DeleteAlarms", *tagging)
