@@ -86,7 +86,8 @@ class Question:
             stays = self.must and error.retry is not Retry.BACKOFF
             severity = Severity.PROBLEM if stays else Severity.UNKNOWN
             about = self.subject
-            return (Diagnosis(severity, about.rule, about.where, error.message, error.remedy, type(error).__name__),)
+            said = error.message.rstrip(" :")  # some causes are empty
+            return (Diagnosis(severity, about.rule, about.where, said, error.remedy, type(error).__name__),)
         return tuple(self.judge(self.subject, facts))
 
 

@@ -130,7 +130,7 @@ def linked(subject: Subject, there: tuple[str, ...]) -> Iterator[Diagnosis]:
         return
     commands = [f"`aws iam create-service-linked-role --aws-service-name {ROLES[name]}`" for name in lacking]
     yield subject.warning(
-        f"{', '.join(lacking)}: not there yet. AWS makes them with the first service, if the role that deploys may",
+        f"not there yet: {', '.join(lacking)}. AWS makes them with the first service, if the role that deploys may",
         f"Run {', '.join(commands)}.",
     )
 

@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from releasectl.account import ISSUER, build_role, deploy_role, preview_role
 from releasectl.doctor import Diagnosis, Question, Subject
 from releasectl.doctor_facts import Account, Role
 from releasectl.doctor_wanted import Wanted
 
-# As bootstrap names them.
-ISSUER = "token.actions.githubusercontent.com"
-BUILD = "releasectl-build"
 REMEDY = "Run `releasectl bootstrap`, once in an account."
 # repo:OWNER/NAME:..., or since July 2026 repo:OWNER@NUMBER/NAME@NUMBER:...
 _SUBJECT = re.compile(r"repo:(?P<owner>[^@/:]+)(?P<ids>@\d+)?/(?P<name>[^@/:]+)(@\d+)?:(?P<job>.+)")
@@ -31,22 +29,26 @@ class Trust:
 
 def questions(wanted: Wanted, account: Account, repository: str, *, is_first: bool) -> Iterator[Question]:
     """`repository` is owner/name, "" where that is not known."""
-    names = [f"releasectl-{wanted.environment}-{kind}" for kind in ("preview", "deploy")]
-    names += [BUILD] if is_first else []
+    names = [preview_role(wanted.environment), deploy_role(wanted.environment), *([build_role()] if is_first else [])]
 
     def ask() -> Trust:
         roles = {name: account.role(wanted.region, name) for name in names}
         return Trust(account.trusts(wanted.region, ISSUER), roles)
 
-    yield Question(Subject("bootstrap", wanted.environment), ask, partial(ready, repository))
+    yield Question(Subject("bootstrap", wanted.environment), ask, partial(ready, wanted, repository))
 
 
-def ready(repository: str, subject: Subject, found: Trust) -> Iterator[Diagnosis]:
+def ready(wanted: Wanted, repository: str, subject: Subject, found: Trust) -> Iterator[Diagnosis]:
     """What is not there at all, and then what is there and wrong."""
     lacking = [] if found.is_trusting else ["the OIDC provider of GitHub"]
     lacking += [f"the role {name}" for name, role in found.roles.items() if role is None]
     if lacking:
-        yield subject.warning(f"workflows of GitHub cannot log in: {', '.join(lacking)} is not there", REMEDY)
+        yield subject.warning(f"workflows of GitHub cannot log in: the account lacks {', '.join(lacking)}", REMEDY)
+    elif not wanted.boundary:
+        yield subject.warning(
+            f"{wanted.settings} names no boundary, without which the role that deploys may make no role for a service",
+            "Run `releasectl bootstrap --write`, then merge what it wrote.",
+        )
     for role in found.roles.values():
         if role is not None:
             yield from trusting(role, repository, subject)

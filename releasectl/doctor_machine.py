@@ -122,7 +122,7 @@ def bucket(name: str, subject: Subject, found: Bucket | None) -> Iterator[Diagno
 
 def elsewhere(wanted: Wanted, subject: Subject, url: str) -> Iterator[Diagnosis]:
     """State that is in no bucket."""
-    remedy = f"Run `releasectl bootstrap`, and write its bucket as `release-controller:backend` into {wanted.settings}."
+    remedy = f"Run `releasectl bootstrap --write`: it makes a bucket, and writes it into {wanted.settings}."
     if not url:
         yield subject.warning(
             f"{wanted.settings} names no backend: the state is wherever `pulumi login` pointed last on each machine",

@@ -31,6 +31,11 @@ class Wanted:
         return str(self.config.get("release-controller:backend", ""))
 
     @property
+    def boundary(self) -> str:
+        """The policy that limits every role which the program makes, "" for none."""
+        return str(self.config.get("release-controller:boundary", ""))
+
+    @property
     def accounts(self) -> list[str]:
         """The accounts that it may be in; [] for any."""
         return texts(self.config.get("aws:allowedAccountIds"))

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from releasectl import doctor_facts
-from releasectl.doctor_bootstrap import ISSUER
+from releasectl.account import ISSUER
 from releasectl.doctor_facts import Bucket, Identity, Images, Network, Quota, Role, Subnet, Subscription
 from releasectl.edges import aws, doctor_aws
 from releasectl.edges.aws import AwsDenied, AwsFailed

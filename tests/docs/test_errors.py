@@ -11,7 +11,11 @@ from releasectl.errors_reference import families, words
 from releasectl.errors_reference import main as write_page
 from tests.docs.pages import PROJECT
 
-PROVING = {"told", "recorded", "diagnosed"}  # of tests/e2e/conftest.py: the first two words are what was said and a class's name
+PROVING = {
+    "told",
+    "recorded",
+    "diagnosed",
+}  # of tests/e2e/conftest.py: the first two words are what was said and a class's name
 
 
 def test_the_page_is_what_the_classes_say_today() -> None:

@@ -33,7 +33,7 @@ told = st.builds(
 endings = st.sampled_from([b"\n", b"\r\n"])
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(told, told, endings)
 def test_the_same_answers_twice_change_nothing(first: Answers, second: Answers, ending: bytes) -> None:
     mine = {path: raw.replace(b"\n", ending) for path, raw in files(CODEOWNERS=OWNERS).items()}
@@ -43,7 +43,7 @@ def test_the_same_answers_twice_change_nothing(first: Answers, second: Answers, 
     assert answered(mine, files_say.present(mine)).files == {}
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(told)
 def test_comments_stay_and_every_file_still_reads(answers: Answers) -> None:
     mine = files(CODEOWNERS=OWNERS)

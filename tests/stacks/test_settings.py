@@ -42,6 +42,22 @@ def test_the_projects_own_settings_match_the_schema(path: Path) -> None:
     jsonschema.validate(yaml.safe_load(path.read_text()), json.loads(schema()))
 
 
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        ('["1234"]', "is `1234`, which is no AWS account"),
+        ("[123456789012]", "should be text, not the number 123456789012"),
+        ('"123456789012"', "`aws:allowedAccountIds` should be a list"),
+    ],
+)
+def test_the_accounts_that_the_provider_may_touch_are_whole_numbers_in_quotes(accounts: str, said: str) -> None:
+    text = settings_text({"web": ""})
+
+    assert said in findings(text.replace("config:\n", f"config:\n  aws:allowedAccountIds: {accounts}\n"))[0]
+    whole = text.replace("config:\n", 'config:\n  aws:allowedAccountIds: ["123456789012"]\n')
+    assert parse(whole).accounts == ("123456789012",)
+
+
 def test_what_a_service_leaves_out_has_a_sound_default() -> None:
     assert web("") == ServiceSettings(runtime="app-runner")
 

@@ -18,8 +18,8 @@ from releasectl import (
     doctor_network,
     doctor_repository,
 )
+from releasectl.account import ISSUER
 from releasectl.doctor import Diagnosis, Question, Severity, Subject
-from releasectl.doctor_bootstrap import ISSUER
 from releasectl.doctor_facts import (
     Branch,
     Bucket,
@@ -61,6 +61,7 @@ def wanted(runtime: str = "fargate", *, alerts: Any = None, network: Any = None,
         {
             "aws:region": REGION,
             "aws:allowedAccountIds": [ACCOUNT],
+            "release-controller:boundary": f"arn:aws:iam::{ACCOUNT}:policy/releasectl-staging-boundary",
             "release-controller:alerts": {"email": ["ops@example.com"]} if alerts is None else alerts,
             "release-controller:network": NETWORK if network is None else network,
             "release-controller:services": {"web": {"runtime": runtime, **service}},
@@ -516,6 +517,16 @@ def test_an_account_that_was_never_made_ready_says_so_once() -> None:
     for name in ("OIDC provider", "releasectl-staging-preview", "releasectl-staging-deploy", "releasectl-build"):
         assert name in said.message
     assert said.remedy.startswith("Run `releasectl bootstrap`")
+
+
+def test_settings_without_the_boundary_that_the_role_insists_on_are_told() -> None:
+    bare = replace(wanted(), config={**wanted().config, "release-controller:boundary": ""})
+    found = doctor_bootstrap.questions(bare, roles(SHOP, NUMBERED), "acme/shop", is_first=False)
+
+    said = only(one for one in answers(found, "bootstrap") if one.severity is not Severity.FINE)
+
+    assert "names no boundary" in said.message
+    assert said.remedy.startswith("Run `releasectl bootstrap --write`")
 
 
 @pytest.mark.parametrize("repository", ["acme/shop", ""])
