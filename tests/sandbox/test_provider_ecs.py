@@ -20,7 +20,7 @@ ACCOUNT = "000000000000"
 
 def endpoints(laptop: Laptop) -> dict[str, str]:
     """Everything at ministack but what the runtimes serve."""
-    served = ("APPRUNNER", "ECS", "ELASTIC_LOAD_BALANCING_V2")
+    served = ("APPLICATION_AUTO_SCALING", "APPRUNNER", "ECS", "ELASTIC_LOAD_BALANCING_V2")
     own = {f"AWS_ENDPOINT_URL_{name}": laptop.runtimes.endpoint for name in served}
     return {"AWS_ENDPOINT_URL": laptop.endpoint, **own}
 
@@ -231,3 +231,62 @@ def test_what_is_there_already_can_be_adopted(engine: Engine, second: Engine, im
     assert second.resources()["cluster"]["id"].endswith(f":cluster/{service_name}")
     assert second.resources()["web"]["id"] == engine.resources()["web"]["id"]
     engine.destroy()
+
+
+def scaled(name: str, image: str, *, most: int = 3, percent: float = 60, adopt: bool = False) -> None:
+    """The same service, and how many of it may run."""
+    fargate(name, image)
+    what = ("ecs", f"service/{name}/{name}", "ecs:service:DesiredCount")
+    names = ("service_namespace", "resource_id", "scalable_dimension")
+    target = aws.appautoscaling.Target(
+        "target",
+        min_capacity=1,
+        max_capacity=most,
+        tags={"most": str(most)},
+        opts=pulumi.ResourceOptions(import_="/".join(what) if adopt else None),
+        **dict(zip(names, what, strict=True)),
+    )
+    metric: Any = {"predefined_metric_type": "ECSServiceAverageCPUUtilization"}
+    aws.appautoscaling.Policy(
+        "policy",
+        name=f"{name}-cpu",
+        policy_type="TargetTrackingScaling",
+        target_tracking_scaling_policy_configuration={
+            "target_value": percent,
+            "predefined_metric_specification": metric,
+        },
+        opts=pulumi.ResourceOptions(depends_on=[target], import_="/".join([*what, f"{name}-cpu"]) if adopt else None),
+        **dict(zip(names, what, strict=True)),
+    )
+
+
+def test_how_many_may_run_is_changed_in_place_seen_by_a_refresh_and_adopted(
+    engine: Engine, laptop: Laptop, image: Push, service_name: str
+) -> None:
+    hand = client(laptop.runtimes.endpoint, "application-autoscaling")
+    pinned = image()
+    engine.up(lambda: fargate(service_name, pinned))
+    made = engine.up(lambda: scaled(service_name, pinned))
+    assert (made.error, made.counts) == ("", {"create": 2, "same": 7})
+    assert engine.preview(lambda: scaled(service_name, pinned), refresh=True).counts == {"same": 9}
+
+    run = engine.up(lambda: scaled(service_name, pinned, most=5, percent=70.5))
+    assert {step.name: dict(step.paths) for step in run.steps if step.op == "update"} == {
+        "target": {"maxCapacity": "update", "tags.most": "update"},
+        "policy": {"targetTrackingScalingPolicyConfiguration.targetValue": "update"},
+    }
+    where = {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/{service_name}/{service_name}",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+    hand.register_scalable_target(MinCapacity=2, MaxCapacity=5, **where)
+    seen = engine.preview(lambda: scaled(service_name, pinned, most=5, percent=70.5), refresh=True)
+    assert [step.paths for step in seen.of("target")] == [{"minCapacity": "update"}]
+    assert engine.refresh().error == ""
+    assert engine.up(lambda: scaled(service_name, pinned, most=5, percent=70.5)).error == ""
+    hand.delete_scaling_policy(PolicyName=f"{service_name}-cpu", **where)
+    assert engine.refresh().error == ""
+    assert "policy" not in engine.resources()
+    engine.destroy()
+    assert hand.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []

@@ -13,8 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox.process import PortInUse
+from sandbox.runtimes.app_runner.domains import Domains
 from sandbox.runtimes.app_runner.events import tell
 from sandbox.runtimes.app_runner.hosting import DeploymentFailed, Hosting, lifecycle
+from sandbox.runtimes.app_runner.network import Connectors, Ingress
+from sandbox.runtimes.app_runner.observability import ObservabilityConfigurations
 from sandbox.runtimes.app_runner.scaling import ScalingConfigurations
 from sandbox.runtimes.app_runner.store import Store
 from sandbox.runtimes.app_runner.values import (
@@ -43,6 +46,9 @@ class ControlPlane:
 
     def __init__(self, store: Store, surroundings: Surroundings, prefix: str, events: Events) -> None:
         self.scaling = ScalingConfigurations(store, prefix)
+        self.connectors, self.ingress = Connectors(store, prefix), Ingress(store, prefix)
+        self.domains = Domains(store, self.ingress)
+        self.observability = ObservabilityConfigurations(store, prefix)
         self._store = store
         self._around = surroundings
         self._prefix, self._events = prefix, events
@@ -132,6 +138,13 @@ class ControlPlane:
     async def delete(self, request: Request) -> Answer:
         allowed: tuple[Status, ...] = ("RUNNING", "PAUSED", "CREATE_FAILED", "DELETE_FAILED")
         service = self._settled(request, "deleted", allowed)
+        if inside := self.ingress.of(service.arn):
+            raise Refusal(
+                "InvalidStateException",
+                "You cannot delete a Service while it has VpcIngressConnections with a status of AVAILABLE. "
+                f"Service Arn: {service.arn} VpcIngressConnection Arn: {inside[0]['VpcIngressConnectionArn']}",
+            )
+        self._store.domains.pop(service.arn, None)
         return self._begin(service.arn, "DELETE_SERVICE", self._delete)
 
     async def tag(self, request: Request) -> Answer:
@@ -151,7 +164,7 @@ class ControlPlane:
 
     def _tags(self, request: Request) -> dict[str, str]:
         arn = request["ResourceArn"]
-        if arn not in self._store.services and arn not in self._store.scalings:
+        if not any(arn in kind for kind in (self._store.services, self._store.scalings, self._store.more)):
             raise Refusal("ResourceNotFoundException", f"Resource not found: {arn}")
         return self._store.tags.setdefault(arn, {})
 
