@@ -131,7 +131,8 @@ def _target_groups(revision: Answer) -> list[str]:
     resolved = revision.get("resolvedConfiguration", {}).get("loadBalancers")
     paths = revision.get("ecsManagedResources", {}).get("ingressPaths", ())
     own = [one["targetGroupArn"] for one in resolved or revision.get("loadBalancers", ()) if "targetGroupArn" in one]
-    return [*own, *(group["arn"] for path in paths for group in path.get("targetGroups", ()))]
+    managed = [group["arn"] for path in paths for group in path.get("targetGroups", ())]
+    return list(dict.fromkeys([*own, *managed]))  # ECS tells the one that serves twice
 
 
 def _status(described: Answer, targets: list[str]) -> str:

@@ -1,6 +1,7 @@
 """The controller's eyes on what the sandbox runs: a release that is well, a quiet rollback, one that never started."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from releasectl.outputs import Service
 from releasectl.verify import Observation
 from tests.sandbox.conftest import REGION, Laptop, create, settled, source, until
 from tests.sandbox.fleet import Fleet
+from tests.sandbox.test_ecs_express import Express
 
 Push = Callable[..., str]
 
@@ -108,6 +110,29 @@ def test_a_private_service_of_ecs_is_as_well_as_its_targets(fleet: Fleet, image:
     assert (well.answers, well.is_well) == ((), True)
     assert well.status == "ACTIVE, 1 of 1 tasks run, 1 of 1 targets are healthy"
     assert (gone.is_well, gone.status) == (False, "ACTIVE, 0 of 0 tasks run")
+
+
+def test_an_express_service_is_seen_with_its_digest_and_its_canary_that_turned_back(
+    laptop: Laptop, image: Push, service_name: str
+) -> None:
+    good, own = image(), Express(laptop, service_name)
+    url = own.stands(good).rstrip("/")
+    arn = own.described()["serviceArn"]
+    service = Service("ecs-express", "r", service=arn, url=url, health_path="/healthz")
+    well = Live(poll=0.1).observe(REGION, service, watch=0)
+    own.changed(primaryContainer={"image": image(VERSION="bad", SICK="1"), "containerPort": 8080})
+    back = Live(poll=0.1).observe(REGION, service, watch=0)
+    private = Live(poll=0.1).observe(REGION, replace(service, private=True), watch=0)
+    own.web.close()
+
+    assert (well.unasked, well.digest, well.is_well) == ((), digest(good), True)
+    assert well.operation
+    assert well.operation.has_failed is False
+    assert (back.digest, back.is_well) == (digest(good), True)
+    assert back.operation
+    assert back.operation.has_failed
+    assert back.operation.reason
+    assert (private.is_well, private.status) == (True, "ACTIVE, 1 of 1 tasks run, 1 of 1 targets are healthy")
 
 
 def test_a_quiet_rollback_of_app_runner_is_seen_with_the_old_digest(
