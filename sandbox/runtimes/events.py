@@ -13,8 +13,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.runtimes.aws import session
 
 _KEPT = 1_000  # events that wait for EventBridge to come back
 _log = logging.getLogger(__name__)
@@ -25,13 +26,8 @@ class Events:
     """`tell` at any time, `flush` now and then: they arrive in the order in which they were told."""
 
     def __init__(self, endpoint: str, region: str, account: str) -> None:
-        session = boto3.Session(
-            region_name=region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the sandbox's, known to everybody
-        )
-        self._rules = session.client("events", endpoint_url=endpoint)
-        self._topics = session.client("sns", endpoint_url=endpoint)
+        self._rules = session(region).client("events", endpoint_url=endpoint)
+        self._topics = session(region).client("sns", endpoint_url=endpoint)
         self._region, self._account = region, account
         self._waiting: list[Event] = []
         self._flushing = asyncio.Lock()

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sandbox.runtimes.aws import session
 from sandbox.runtimes.front_door import Tally
 
 if TYPE_CHECKING:
@@ -66,13 +66,8 @@ class Telemetry:
     """One for all services. `flush` sends the logs, `report` the metrics."""
 
     def __init__(self, endpoint: str, region: str, cloudwatch: str) -> None:
-        session = boto3.Session(
-            region_name=region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the sandbox's
-        )
-        self._logs = session.client("logs", endpoint_url=endpoint)
-        self._cloudwatch = session.client("cloudwatch", endpoint_url=cloudwatch)
+        self._logs = session(region).client("logs", endpoint_url=endpoint)
+        self._cloudwatch = session(region).client("cloudwatch", endpoint_url=cloudwatch)
         self._lines: list[_Line] = []
         self._tails: dict[str, _Tail] = {}
         self._sources: dict[str, Source] = {}

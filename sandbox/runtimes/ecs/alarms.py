@@ -10,8 +10,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.runtimes.aws import session
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -33,13 +34,7 @@ class Alarms:
     """Asks at the endpoint that it is given and at no other."""
 
     def __init__(self, endpoint: str, region: str) -> None:
-        self._cloudwatch = boto3.client(
-            "cloudwatch",
-            endpoint_url=endpoint,
-            region_name=region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the sandbox's, known to everybody
-        )
+        self._cloudwatch = session(region).client("cloudwatch", endpoint_url=endpoint)
 
     async def first(self, names: Sequence[str]) -> list[str]:
         """Waits until some of `names` are in ALARM that were not before; for ever when none is."""
