@@ -236,15 +236,16 @@ def test_what_is_there_already_can_be_adopted(engine: Engine, second: Engine, im
 def scaled(name: str, image: str, *, most: int = 3, percent: float = 60, adopt: bool = False) -> None:
     """The same service, and how many of it may run."""
     fargate(name, image)
-    what = ("ecs", f"service/{name}/{name}", "ecs:service:DesiredCount")
-    names = ("service_namespace", "resource_id", "scalable_dimension")
+    namespace, resource, dimension = what = ("ecs", f"service/{name}/{name}", "ecs:service:DesiredCount")
     target = aws.appautoscaling.Target(
         "target",
         min_capacity=1,
         max_capacity=most,
         tags={"most": str(most)},
         opts=pulumi.ResourceOptions(import_="/".join(what) if adopt else None),
-        **dict(zip(names, what, strict=True)),
+        service_namespace=namespace,
+        resource_id=resource,
+        scalable_dimension=dimension,
     )
     metric: Any = {"predefined_metric_type": "ECSServiceAverageCPUUtilization"}
     aws.appautoscaling.Policy(
@@ -256,7 +257,9 @@ def scaled(name: str, image: str, *, most: int = 3, percent: float = 60, adopt: 
             "predefined_metric_specification": metric,
         },
         opts=pulumi.ResourceOptions(depends_on=[target], import_="/".join([*what, f"{name}-cpu"]) if adopt else None),
-        **dict(zip(names, what, strict=True)),
+        service_namespace=namespace,
+        resource_id=resource,
+        scalable_dimension=dimension,
     )
 
 
