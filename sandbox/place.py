@@ -28,7 +28,7 @@ REGION = "eu-west-1"
 PASSPHRASE = "sandbox"  # noqa: S105 - it protects nothing: no secret ever enters a sandbox's state
 MARK = "sandbox.json"
 _PARTS = ("runtimes", "cloudwatch", "provider", "registry_door")  # ours, beside ministack
-MINUTE = 2.0  # seconds that stand for a minute of AWS: metrics are reported so often, and alarms count in it
+MINUTE = 1.0  # seconds that stand for a minute of AWS: metrics are reported so often, and alarms count in it
 _FOR_CLIENTS = ("SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy")
 
 

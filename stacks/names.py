@@ -12,20 +12,24 @@ LONGEST_SERVICE = 40  # ServiceName of App Runner
 LONGEST_SCALING = 32  # AutoScalingConfigurationName of App Runner
 LONGEST_BALANCER = 32  # Name of a load balancer
 LONGEST_NAME = 64  # RoleName of IAM, Name of a rule of EventBridge
-_LONGEST_PURPOSE = len("-failed-deployment")  # what such a name has after the service's
+EXPRESS = "-express"  # Express Mode's names: beside those of Fargate, in the same cluster
+# What such a name has after the service's.
+_LONGEST_PURPOSE = {"ecs-express": len(f"{EXPRESS}-infrastructure")}
+_USUAL_PURPOSE = len("-failed-deployment")
 
 
 @dataclass(frozen=True)
 class Place:
-    """One service in one environment."""
+    """One service in one environment; `suffix` tells apart what two runtimes of it have while it moves between them."""
 
     environment: str
     service: str
+    suffix: str = ""
 
     @property
     def name(self) -> str:
         """What repository, runtime, roles and alarms are called: `release-controller-staging-web`."""
-        return f"{PROJECT}-{self.environment}-{self.service}"
+        return f"{PROJECT}-{self.environment}-{self.service}{self.suffix}"
 
     @property
     def scaling_name(self) -> str:
@@ -35,7 +39,7 @@ class Place:
     @property
     def log_group(self) -> str:
         """Where an ECS service's instances write; App Runner names its own."""
-        return f"/{PROJECT}/{self.environment}/{self.service}"
+        return f"/{PROJECT}/{self.environment}/{self.service}{self.suffix}"
 
     def excess(self, runtime: str) -> int:
         """By how many characters the service's name is too long for a runtime; at most 0 when it fits."""
@@ -43,7 +47,8 @@ class Place:
             "app-runner": max(len(self.name) - LONGEST_SERVICE, len(self.scaling_name) - LONGEST_SCALING),
             "fargate": len(self.scaling_name) - LONGEST_BALANCER,
         }
-        return max(limits.get(runtime, 0), len(self.name) + _LONGEST_PURPOSE - LONGEST_NAME)
+        purpose = _LONGEST_PURPOSE.get(runtime, _USUAL_PURPOSE)
+        return max(limits.get(runtime, 0), len(self.name) + purpose - LONGEST_NAME)
 
     @property
     def tags(self) -> dict[str, str]:

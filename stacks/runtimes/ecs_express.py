@@ -6,6 +6,7 @@ first and is taken back when more than 1 % of the answers are 4xx or 5xx; `up` w
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
@@ -13,7 +14,7 @@ import pulumi_aws as aws
 from releasectl.release import Pin
 from stacks import roles
 from stacks.metrics import Metric, Metrics
-from stacks.names import Place
+from stacks.names import EXPRESS, Place
 from stacks.runtimes import ecs
 from stacks.runtimes.express_ingress import Ingress, ingress
 from stacks.runtimes.running import Cluster, Ground, Running, variables
@@ -34,6 +35,7 @@ class EcsExpress(pulumi.ComponentResource):
             place.service,
             opts=pulumi.ResourceOptions(parent=ground.environment),
         )
+        place = replace(place, suffix=EXPRESS)
         logs = ecs.log_group(place, self)
         execution, ready = roles.task_execution(
             place, settings, repository=ground.repository, log_group=logs.arn, parent=self

@@ -40,7 +40,7 @@ def test_express_is_given_whatever_aws_has_a_default_for(tmp_path: Path) -> None
         {"autoScalingMetric": "AVERAGE_CPU", "autoScalingTargetValue": 40, "minTaskCount": 2, "maxTaskCount": 3}
     ]
     assert service["waitForSteadyState"] is True
-    assert service["serviceName"] == NAME
+    assert service["serviceName"] == f"{NAME}-express"
     assert service["cluster"] == "release-controller-staging"
 
 

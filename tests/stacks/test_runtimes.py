@@ -269,4 +269,18 @@ def test_the_application_gets_the_permissions_of_its_policy_file(tmp_path: Path,
 
     given = recording.one("RolePolicy", "web-permissions").inputs
     assert json.loads(given["policy"])["Statement"] == [statement]
-    assert given["role"] == f"{programs.NAME}-{'instance' if runtime == 'app-runner' else 'task'}"
+    role = {"app-runner": "instance", "ecs-express": "express-task", "fargate": "task"}[runtime]
+    assert given["role"] == f"{programs.NAME}-{role}"
+
+
+def test_nothing_is_called_alike_while_a_service_moves(tmp_path: Path, runtime: str) -> None:
+    for new in set(RUNTIMES) - {runtime}:
+        recording = web(tmp_path, more=f"leaving: {runtime}", runtime=new, network=NETWORK)
+        named = [
+            (one.type, one.inputs[key])
+            for one in recording.registrations
+            for key in ("name", "serviceName", "family", "vpcConnectorName")
+            # A policy's name is its role's own; scaling policies are those of their target.
+            if key in one.inputs and one.key[0] not in ("RolePolicy", "Policy")
+        ]
+        assert len(named) == len(set(named)), new
