@@ -6,6 +6,7 @@ plan that would take it back; each difference once, in a sentence. Pure: it asks
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ from releasectl.verify import Observation
 
 DIGEST, RUNNING = "digest", "running"  # kinds of release drift that a running service tells, too
 REVISION = "revision"  # another task definition with the same image
+_IMAGE = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 LONGEST = 90  # characters of a value in a sentence
 
 State = Mapping[str, Mapping[str, Any]]
@@ -189,7 +191,7 @@ def _marked(difference: Difference, rules: DriftRules) -> Difference:
 def _by_digest(found: Iterable[Difference], live: tuple[Difference, ...]) -> Iterator[Difference]:
     """ECS names a revision where App Runner names an image: which digest that is, the service itself tells."""
     for one in found:
-        is_image = "sha256:" in f"{one.recorded}{one.found}"
+        is_image = any(_IMAGE.fullmatch(str(side)) for side in (one.recorded, one.found))
         if one.what != DIGEST or not one.path or is_image:
             yield one
         elif not any(other.what == DIGEST and other.name == one.name for other in live):
