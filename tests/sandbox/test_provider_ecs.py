@@ -233,19 +233,21 @@ def test_what_is_there_already_can_be_adopted(engine: Engine, second: Engine, im
     engine.destroy()
 
 
-def scaled(name: str, image: str, *, most: int = 3, percent: float = 60, adopt: bool = False) -> None:
-    """The same service, and how many of it may run."""
-    fargate(name, image)
-    namespace, resource, dimension = what = ("ecs", f"service/{name}/{name}", "ecs:service:DesiredCount")
+def scaling(name: str, *, most: int = 3, percent: float = 60, adopt: bool = False) -> None:
+    """How many of a service may run."""
+    what: Any = {
+        "service_namespace": "ecs",
+        "resource_id": f"service/{name}/{name}",
+        "scalable_dimension": "ecs:service:DesiredCount",
+    }
+    id_ = "/".join(what.values())
     target = aws.appautoscaling.Target(
         "target",
         min_capacity=1,
         max_capacity=most,
         tags={"most": str(most)},
-        opts=pulumi.ResourceOptions(import_="/".join(what) if adopt else None),
-        service_namespace=namespace,
-        resource_id=resource,
-        scalable_dimension=dimension,
+        opts=pulumi.ResourceOptions(import_=id_ if adopt else None),
+        **what,
     )
     metric: Any = {"predefined_metric_type": "ECSServiceAverageCPUUtilization"}
     aws.appautoscaling.Policy(
@@ -256,40 +258,48 @@ def scaled(name: str, image: str, *, most: int = 3, percent: float = 60, adopt: 
             "target_value": percent,
             "predefined_metric_specification": metric,
         },
-        opts=pulumi.ResourceOptions(depends_on=[target], import_="/".join([*what, f"{name}-cpu"]) if adopt else None),
-        service_namespace=namespace,
-        resource_id=resource,
-        scalable_dimension=dimension,
+        opts=pulumi.ResourceOptions(depends_on=[target], import_=f"{id_}/{name}-cpu" if adopt else None),
+        **what,
     )
 
 
-def test_how_many_may_run_is_changed_in_place_seen_by_a_refresh_and_adopted(
-    engine: Engine, laptop: Laptop, image: Push, service_name: str
-) -> None:
-    hand = client(laptop.runtimes.endpoint, "application-autoscaling")
-    pinned = image()
-    engine.up(lambda: fargate(service_name, pinned))
-    made = engine.up(lambda: scaled(service_name, pinned))
-    assert (made.error, made.counts) == ("", {"create": 2, "same": 7})
-    assert engine.preview(lambda: scaled(service_name, pinned), refresh=True).counts == {"same": 9}
+@pytest.fixture
+def hand(laptop: Laptop) -> Any:
+    """A client of the runtimes' Application Auto Scaling for what people do by hand."""
+    return client(laptop.runtimes.endpoint, "application-autoscaling")
 
-    run = engine.up(lambda: scaled(service_name, pinned, most=5, percent=70.5))
+
+def test_how_many_may_run_is_changed_in_place_seen_by_a_refresh_and_adopted(
+    engine: Engine, second: Engine, hand: Any, *, image: Push, service_name: str
+) -> None:
+    pinned = image()
+
+    def program(**options: Any) -> None:
+        fargate(service_name, pinned)
+        scaling(service_name, **options)
+
+    wanted = functools.partial(program, most=5, percent=70.5)
+    engine.up(lambda: fargate(service_name, pinned))
+    made = engine.up(program)
+    assert (made.error, made.counts) == ("", {"create": 2, "same": 7})
+    assert engine.preview(program, refresh=True).counts == {"same": 9}
+    run = engine.up(wanted)
     assert {step.name: dict(step.paths) for step in run.steps if step.op == "update"} == {
         "target": {"maxCapacity": "update", "tags.most": "update"},
         "policy": {"targetTrackingScalingPolicyConfiguration.targetValue": "update"},
     }
+
+    adopted = second.up(functools.partial(scaling, service_name, most=5, percent=70.5, adopt=True))
+    assert (adopted.error, adopted.counts) == ("", {"create": 1, "import": 2})
+
+    target = engine.resources()["target"]["inputs"]
     where = {
-        "ServiceNamespace": "ecs",
-        "ResourceId": f"service/{service_name}/{service_name}",
-        "ScalableDimension": "ecs:service:DesiredCount",
+        name[0].upper() + name[1:]: target[name] for name in ("serviceNamespace", "resourceId", "scalableDimension")
     }
     hand.register_scalable_target(MinCapacity=2, MaxCapacity=5, **where)
-    seen = engine.preview(lambda: scaled(service_name, pinned, most=5, percent=70.5), refresh=True)
-    assert [step.paths for step in seen.of("target")] == [{"minCapacity": "update"}]
-    assert engine.refresh().error == ""
-    assert engine.up(lambda: scaled(service_name, pinned, most=5, percent=70.5)).error == ""
+    assert [step.paths for step in engine.preview(wanted, refresh=True).of("target")] == [{"minCapacity": "update"}]
     hand.delete_scaling_policy(PolicyName=f"{service_name}-cpu", **where)
     assert engine.refresh().error == ""
     assert "policy" not in engine.resources()
-    engine.destroy()
+    assert engine.destroy().error == ""
     assert hand.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"] == []
