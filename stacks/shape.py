@@ -10,7 +10,8 @@ from typing import NamedTuple
 class Change(NamedTuple):
     """What a release may do to resources of one type; `properties` are the paths an update may touch.
 
-    In a property that is a JSON text a path goes on inside: `containerDefinitions[0].image`.
+    In a property that is a JSON text a path goes on inside: `containerDefinitions[0].image`. A list of names and
+    values is taken by name: `primaryContainer.environments.RELEASE_DIGEST`.
     """
 
     type: str
@@ -36,6 +37,12 @@ ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 _SOURCE = "sourceConfiguration"
 _IMAGE = f"{_SOURCE}.imageRepository.imageIdentifier"
 _VARIABLES = f"{_SOURCE}.imageRepository.imageConfiguration.runtimeEnvironmentVariables"
+
+
+def _told(variables: str) -> tuple[str, str]:
+    """The two variables by which a service is told of its release."""
+    return f"{variables}.RELEASE_DIGEST", f"{variables}.RELEASE_RESTART"
+
 
 # What every release writes whole: no property of it can be left as somebody made it by hand.
 WRITTEN = ((APP_RUNNER, _SOURCE), (EXPRESS, "primaryContainer"), (TASK, "containerDefinitions"))
@@ -63,7 +70,7 @@ SHAPES = {
         Change(
             APP_RUNNER,
             ("create", "update"),
-            (_IMAGE, f"{_VARIABLES}.RELEASE_DIGEST", f"{_VARIABLES}.RELEASE_RESTART"),
+            (_IMAGE, *_told(_VARIABLES)),
         ),
         Change("release-controller:runtimes:AppRunner", _FIRST),
         Change(APP_RUNNER_SCALING, _FIRST),
@@ -74,14 +81,22 @@ SHAPES = {
         *_SHARED,
     ),
     "ecs-express": (
-        Change(EXPRESS, ("create", "update"), ("primaryContainer.image", "primaryContainer.environments")),
+        Change(
+            EXPRESS,
+            ("create", "update"),
+            ("primaryContainer.image", *_told("primaryContainer.environments")),
+        ),
         Change("release-controller:runtimes:EcsExpress", _FIRST),
         *_ECS,
         *_SHARED,
     ),
     "fargate": (
         # ECS has no other way to a new image than a new revision; the old one stays registered.
-        Change(TASK, ("create", "replace"), ("containerDefinitions[0].image", "containerDefinitions[0].environment")),
+        Change(
+            TASK,
+            ("create", "replace"),
+            ("containerDefinitions[0].image", *_told("containerDefinitions[0].environment")),
+        ),
         Change(FARGATE, ("create", "update"), ("taskDefinition",)),
         Change("release-controller:runtimes:Fargate", _FIRST),
         *(
@@ -119,7 +134,6 @@ WATCHED = {
     ),
     "fargate": (
         Watched("digest", FARGATE, ("taskDefinition",)),
-        Watched("digest", TASK, ("containerDefinitions",)),
         Watched("scale", TASK, ("cpu", "memory")),
         Watched("scale", SCALING, ("minCapacity", "maxCapacity")),
     ),

@@ -30,7 +30,7 @@ TYPES = [
     "appautoscaling/target:Target", "appautoscaling/policy:Policy", "cloudwatch/logGroup:LogGroup",
     "cloudwatch/metricAlarm:MetricAlarm", "cloudwatch/compositeAlarm:CompositeAlarm",
     "cloudwatch/dashboard:Dashboard", "cloudwatch/eventRule:EventRule", "cloudwatch/eventTarget:EventTarget",
-    "kms/key:Key", "kms/alias:Alias", "sns/topic:Topic", "sns/topicPolicy:TopicPolicy",
+    "kms/key:Key", "kms/keyPolicy:KeyPolicy", "kms/alias:Alias", "sns/topic:Topic", "sns/topicPolicy:TopicPolicy",
     "sns/topicSubscription:TopicSubscription", "chatbot/slackChannelConfiguration:SlackChannelConfiguration",
     "iam/role:Role", "iam/rolePolicy:RolePolicy", "iam/rolePolicyAttachment:RolePolicyAttachment",
     "iam/openIdConnectProvider:OpenIdConnectProvider", "iam/policy:Policy", "s3/bucket:Bucket",

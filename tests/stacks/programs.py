@@ -97,12 +97,22 @@ def differing(left: Any, right: Any, path: str = "") -> set[str]:
         return {
             found for key in keys for found in differing(left.get(key), right.get(key), f"{path}.{key}".lstrip("."))
         }
+    if _named(left) and _named(right):
+        return differing({one["name"]: one for one in left}, {one["name"]: one for one in right}, path)
     if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         pairs = enumerate(zip(left, right, strict=True))
         return {found for index, pair in pairs for found in differing(*pair, f"{path}[{index}]")}
     if all(isinstance(one, str) and one[:1] in ("[", "{") for one in (left, right)):
         return differing(json.loads(left), json.loads(right), path)
     return set() if left == right else {path}
+
+
+def _named(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and set(one) == {"name", "value"} for one in value)
+    )
 
 
 class _Ecs(BaseHTTPRequestHandler):
