@@ -42,7 +42,7 @@ test: setup ## Everything that is tested, in a few minutes
 	@$(RUN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length, some faults
-	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties
+	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties tests/e2e/test_runtimes.py tests/e2e/test_bootstrap.py
 	@$(RUN)/python -m tests.chaos --kills 10
 
 KILLS ?= 20

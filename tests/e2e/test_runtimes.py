@@ -1,6 +1,10 @@
-"""The whole life of a service on each ECS runtime, by the same commands as on App Runner; and a move between two."""
+"""The whole life of a service on each ECS runtime, by the same commands as on App Runner; and a move between two.
+
+Fargate's is played every time, Express Mode's at night: both are one code path of the controller, and each takes minutes.
+"""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +48,10 @@ def settle(
     story.commit(changes, f"Run on {runtime}")
 
 
-@pytest.fixture(scope="module", params=["fargate", "ecs-express"])
+AT_NIGHT = pytest.mark.skipif(not os.environ.get("NIGHTLY"), reason="takes minutes; NIGHTLY=1 plays it")
+
+
+@pytest.fixture(scope="module", params=["fargate", pytest.param("ecs-express", marks=AT_NIGHT)])
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A sandbox whose environments are on the runtime, with nothing released yet."""
     sandbox = place.up(tmp_path_factory.mktemp("sandbox"), PROJECT)
