@@ -70,7 +70,7 @@ class Environment(pulumi.ComponentResource):
         super().__init__("release-controller:stacks:Environment", name, opts=pulumi.ResourceOptions(provider=provider))
         self._settings, self._policies = settings, policies
         self.topic = topic(name, settings.alerts, self)
-        self._cluster = self._ecs(name, release)
+        self._cluster, self._connector = self._ecs(name, release), self._way_in(name, release)
         self._running: dict[str, Running] = {}
         services = {
             service: self._service(Place(name, service), release.services[service], settings.services[service])
@@ -106,6 +106,13 @@ class Environment(pulumi.ComponentResource):
 
         return ecs.cluster(name, self)
 
+    def _way_in(self, name: str, release: Release) -> pulumi.Output[str] | None:
+        if not self._settings.network.subnets or "app-runner" not in self._runtimes(release, pinned=True):
+            return None
+        from stacks.runtimes import app_runner  # noqa: PLC0415 - as the runtimes
+
+        return app_runner.connector(name, self._settings.network, self)
+
     def _service(self, place: Place, pin: Pin, settings: ServiceSettings) -> Outputs:
         repository = self._repository(place, settings)
         return {
@@ -129,6 +136,7 @@ class Environment(pulumi.ComponentResource):
             repository=repository,
             network=self._settings.network,
             cluster=self._cluster,
+            connector=self._connector,
             watch=self._alarms(place, settings),
             policy=self._policies.get(place.service, ""),
         )

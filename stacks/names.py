@@ -66,6 +66,11 @@ def cluster_name(environment: str) -> str:
     return f"{PROJECT}-{environment}"
 
 
+def connector_name(environment: str) -> str:
+    """What App Runner's way into the network is called: `release-controller-staging`, in 40 characters at most."""
+    return f"{PROJECT}-{environment}"[:40].rstrip("-")
+
+
 def tags(environment: str) -> dict[str, str]:
     """For cost and search, on what all services of an environment share."""
     return {"managed-by": PROJECT, "environment": environment}

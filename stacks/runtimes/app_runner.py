@@ -11,11 +11,12 @@ import pulumi
 import pulumi_aws as aws
 
 from releasectl.release import Pin
-from stacks import roles
+from stacks import names, roles
 from stacks.metrics import EventPattern, Metric, Metrics
 from stacks.names import Place
 from stacks.runtimes.running import Ground, Running, variables
 from stacks.service_settings import ServiceSettings
+from stacks.settings import Network
 
 NAMESPACE = "AWS/AppRunner"
 FAILED = ("CreateServiceFailed", "DeploymentFailed", "ResumeServiceFailed", "UpdateServiceFailed")
@@ -44,7 +45,7 @@ class AppRunner(pulumi.ComponentResource):
             ),
             health_check_configuration=_health_check(settings),
             auto_scaling_configuration_arn=self._scaling(place, settings),
-            network_configuration=self._network(place, settings, ground),
+            network_configuration=_network(settings, ground),
             tags=place.tags,
             # The roles' ARNs alone would let App Runner start before the roles may do anything.
             opts=pulumi.ResourceOptions(parent=self, protect=not ground.leaving, depends_on=[pull, *read]),
@@ -94,33 +95,6 @@ class AppRunner(pulumi.ComponentResource):
         )
         return version.arn
 
-    def _network(
-        self, place: Place, settings: ServiceSettings, ground: Ground
-    ) -> aws.apprunner.ServiceNetworkConfigurationArgs | None:
-        """None is App Runner's own: out to the internet, in from it."""
-        private = settings.private and not ground.leaving
-        egress = None
-        if ground.network.subnets:
-            connector = aws.apprunner.VpcConnector(
-                place.service,
-                vpc_connector_name=place.scaling_name,
-                subnets=list(ground.network.subnets),
-                security_groups=list(ground.network.security_groups),
-                tags=place.tags,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            egress = aws.apprunner.ServiceNetworkConfigurationEgressConfigurationArgs(
-                egress_type="VPC", vpc_connector_arn=connector.arn
-            )
-        if not egress and not private:
-            return None
-        return aws.apprunner.ServiceNetworkConfigurationArgs(
-            egress_configuration=egress,
-            ingress_configuration=aws.apprunner.ServiceNetworkConfigurationIngressConfigurationArgs(
-                is_publicly_accessible=not private
-            ),
-        )
-
     def _address(
         self, place: Place, settings: ServiceSettings, *, ground: Ground, service: aws.apprunner.Service
     ) -> tuple[pulumi.Output[str], Mapping[str, pulumi.Input[object]] | None]:
@@ -156,6 +130,39 @@ class AppRunner(pulumi.ComponentResource):
                 lambda records: [{"name": one.name, "type": one.type, "value": one.value} for one in records or ()]
             ),
         }
+
+
+def connector(environment: str, network: Network, parent: pulumi.Resource) -> pulumi.Output[str]:
+    """The way into the network, one for all services of an environment.
+
+    AWS takes no second one with the same security groups, whatever its name and subnets (pulumi-aws#5364). So whoever
+    changes the subnets gives it other groups, too.
+    """
+    made = aws.apprunner.VpcConnector(
+        "network",
+        vpc_connector_name=names.connector_name(environment),
+        subnets=list(network.subnets),
+        security_groups=list(network.security_groups),
+        tags=names.tags(environment),
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
+    return made.arn
+
+
+def _network(settings: ServiceSettings, ground: Ground) -> aws.apprunner.ServiceNetworkConfigurationArgs | None:
+    """None is App Runner's own: out to the internet, in from it."""
+    private = settings.private and not ground.leaving
+    if not ground.connector and not private:
+        return None
+    egress = aws.apprunner.ServiceNetworkConfigurationEgressConfigurationArgs(
+        egress_type="VPC", vpc_connector_arn=ground.connector
+    )
+    return aws.apprunner.ServiceNetworkConfigurationArgs(
+        egress_configuration=egress if ground.connector else None,
+        ingress_configuration=aws.apprunner.ServiceNetworkConfigurationIngressConfigurationArgs(
+            is_publicly_accessible=not private
+        ),
+    )
 
 
 def metrics(service: aws.apprunner.Service) -> Metrics:

@@ -31,7 +31,8 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Ground:
-    """What a runtime stands on. `cluster` is there wherever a service of the environment needs one.
+    """What a runtime stands on. `cluster` and `connector`, App Runner's way into the network, are there wherever a
+    service of the environment needs one.
 
     `policy` is what the application may do, "" for nothing. `leaving` is true for the runtime that a service moves
     away from: unprotected, without domain and alarms.
@@ -41,6 +42,7 @@ class Ground:
     repository: Repository
     network: Network
     cluster: Cluster | None
+    connector: pulumi.Output[str] | None
     watch: Watch
     policy: str
     leaving: bool = False

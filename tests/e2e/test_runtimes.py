@@ -1,6 +1,7 @@
 """The whole life of a service on each ECS runtime, by the same commands as on App Runner; and a move between two.
 
-Fargate's is played every time, Express Mode's at night: both are one code path of the controller, and each takes minutes.
+Fargate's is played every time, Express Mode's at night: both are one code path of the controller, and each takes
+minutes.
 """
 
 import json

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.stacks.programs import URL, web
-from tests.stacks.recording_engine import Recording
-from tests.stacks.texts import DIGEST, NETWORK, OTHER_DIGEST, SUBNETS, VPC
+from tests.stacks.recording_engine import Recording, record
+from tests.stacks.texts import DIGEST, NETWORK, OTHER_DIGEST, SUBNETS, VPC, release_text, settings_text
 
 
 def source(recording: Recording) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_with_subnets_it_reaches_what_is_in_them_and_is_still_reached_by_everybo
     recording = web(tmp_path, network=NETWORK)
     network = recording.one("Service", "web").inputs["networkConfiguration"]
 
-    assert recording.one("VpcConnector", "web").inputs["subnets"] == list(SUBNETS)
+    assert recording.one("VpcConnector", "network").inputs["subnets"] == list(SUBNETS)
     assert network["egressConfiguration"]["egressType"] == "VPC"
     assert network["ingressConfiguration"] == {"isPubliclyAccessible": True}
 
@@ -75,3 +75,17 @@ def test_a_domain_is_associated_and_the_stack_says_what_dns_needs(tmp_path: Path
     domain = recording.outputs["services"]["web"]["domain"]
     assert (domain["name"], domain["target"]) == ("app.example.com", "0123abcd.eu-west-1.awsapprunner.com")
     assert [record["type"] for record in domain["records"]] == ["CNAME"]
+
+
+def test_two_services_share_one_way_into_the_network_since_aws_takes_no_second(tmp_path: Path) -> None:
+    settings = settings_text({"web": "", "api": ""}, network=NETWORK)
+    recording = record(tmp_path, release=release_text({"web": DIGEST, "api": OTHER_DIGEST}), settings_file=settings)
+    [connector] = [one for one in recording.registrations if one.key[0] == "VpcConnector"]
+
+    assert 4 <= len(connector.inputs["vpcConnectorName"]) <= 40
+    used = {
+        one.inputs["networkConfiguration"]["egressConfiguration"]["vpcConnectorArn"]
+        for one in recording.registrations
+        if one.key[0] == "Service"
+    }
+    assert len(used) == 1
