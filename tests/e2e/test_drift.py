@@ -56,7 +56,7 @@ def changed(hand: Hand) -> Check:
     hand.ecr.put_image_scanning_configuration(repositoryName=NAME, imageScanningConfiguration={"scanOnPush": False})
     hand.lifecycle(lambda rules: rules[2]["selection"].update(countNumber=3))
     hand.sns.tag_resource(ResourceArn=hand.topic, Tags=[{"Key": "environment", "Value": "hand"}])
-    hand.topic_policy(lambda statements: statements[1]["Action"].remove("sns:Subscribe"))
+    hand.topic_policy(lambda statements: statements[2]["Action"].remove("sns:Subscribe"))
     trust = hand.iam.get_role(RoleName=f"{NAME}-instance")["Role"]["AssumeRolePolicyDocument"]
     trust["Statement"][0]["Principal"]["Service"] = "build.apprunner.amazonaws.com"
     hand.iam.update_assume_role_policy(RoleName=f"{NAME}-instance", PolicyDocument=json.dumps(trust))
@@ -84,7 +84,7 @@ def added(changed: Check, hand: Hand) -> Check:
     hand.lifecycle(lambda rules: rules[2]["selection"].update(countNumber=500))
     hand.lifecycle(lambda rules: rules.extend([EXPIRE_ALL]))
     everybody = {"Sid": "Hand", "Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": hand.topic}
-    hand.topic_policy(lambda statements: statements[1]["Action"].extend(["sns:Subscribe"]))
+    hand.topic_policy(lambda statements: statements[2]["Action"].extend(["sns:Subscribe"]))
     hand.topic_policy(lambda statements: statements.extend([everybody]))
     filtered = {"AttributeName": "FilterPolicy", "AttributeValue": '{"colour": ["blue"]}'}
     hand.sns.set_subscription_attributes(SubscriptionArn=hand.subscription, **filtered)
@@ -161,7 +161,7 @@ CHANGED = [
     Row("Repository", "web", "imageScanningConfiguration.scanOnPush", "is false, recorded is true"),
     Row("LifecyclePolicy", "web", "policy", "rules[2].selection.countNumber is 3, recorded is 500"),
     Row("Topic", "alerts", "tags.environment", "is hand, recorded is staging"),
-    Row("TopicPolicy", "alerts", "policy", "Statement[1].Action was removed: sns:Subscribe"),
+    Row("TopicPolicy", "alerts", "policy", "Statement[2].Action was removed: sns:Subscribe"),
     Row("Role", "web-instance", "assumeRolePolicy", "is build.apprunner.amazonaws.com, recorded is tasks.apprunner"),
     Row("RolePolicy", "web-access", "policy", "Statement[0].Action was removed: ecr:DescribeImages"),
 ]
