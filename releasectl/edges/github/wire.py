@@ -141,6 +141,8 @@ class Wire:
     def _send(
         self, what: str, method: Method, path: str, *, allowed: tuple[int, ...] = (), **more: Any
     ) -> Response[Any]:
+        if {".", ".."} & set(path.partition("?")[0].split("/")):  # which an HTTP client would resolve: another question
+            raise GithubFailed(f"{what}: a name in {path!r} is none", "Check the names of branches and files.")
         url = path if "://" in path else f"/repos/{self.account.repository}/{path}".rstrip("/")
         heading = {"X-GitHub-Api-Version": _API_VERSION, **more.pop("headers", {})}
         try:
