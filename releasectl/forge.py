@@ -27,11 +27,12 @@ class Actor:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How `newer` stands to `older`: ahead, behind, identical or diverged, and by how many commits."""
+    """How `newer` stands to `older`: ahead, behind, identical or diverged, by how many commits, and since which one."""
 
     status: str
     ahead: int
     behind: int
+    base: str
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def dispatch(view: View, asked: Asked, workflow: str) -> Reply:
     run = Run(number, count, workflow, ref, commit, "workflow_dispatch", inputs, asked.token.person, time, time)
     view.state.runs[number] = run
     view.happened("workflow_dispatch", asked.token, ref, commit, workflow=workflow, inputs=inputs, run=number)
-    if not asked.body.get("return_run_details"):
+    if not asked.body.get("return_run_details") and asked.headers.get("X-Github-Api-Version", "") < "2026-03-10":
         return Reply(status=204)
     urls = {"run_url": f"{view.api}/actions/runs/{number}", "html_url": f"{view.page}/actions/runs/{number}"}
     return Reply({"workflow_run_id": number, **urls})

@@ -1,14 +1,18 @@
 """Check runs, deployments, workflows and releases on GitHub, over real HTTP: shown once, whatever gets lost."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from releasectl.edges.again import PATIENCE
+from releasectl.edges.github import Github
+from releasectl.edges.github.account import Account
 from releasectl.edges.github.errors import GithubDenied, GithubFailed
 from releasectl.edges.github_runs import GithubRuns
 from releasectl.forge import Report
+from tests.contract.answers import Answer, serving
 from tests.contract.github import Place, github_at
 
 REPORT = Report("preview", "staging", "1 change", "a table", url="https://github.example/run")
@@ -142,6 +146,15 @@ def test_a_start_whose_answer_was_lost_is_found_among_the_newer_runs(place: Plac
     run = place.edge.workflows.dispatch("deploy.yml", "main", {"environment": "staging"})
 
     assert list(place.github.state.runs) == [earlier.id, run.id]
+
+
+def test_a_server_that_does_not_tell_the_run_is_asked_which_is_new(place: Place) -> None:
+    runs = {"workflow_runs": [{"id": 5, "html_url": "u"}]}
+    answers = [b'{"workflow_runs": []}', b"", json.dumps(runs).encode()]
+    with serving(lambda asked: Answer(204 if asked.method == "POST" else 200, answers.pop(0))) as old:
+        github = Github(Account.read(place.environment | {"GITHUB_API_URL": old.url}))
+
+        assert github.workflows.dispatch("deploy.yml", "main", {}).id == 5
 
 
 @pytest.mark.parametrize(

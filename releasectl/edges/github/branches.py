@@ -55,6 +55,7 @@ class _Compared(Model):
     status: Literal["ahead", "behind", "identical", "diverged"]
     ahead_by: int
     behind_by: int
+    merge_base_commit: _Object
 
 
 class _Told(Model):
@@ -103,7 +104,7 @@ class GithubBranches:
         told = self.wire.ask(
             f"comparing {older[:12]} with {newer[:12]}", "GET", path, _Compared, params={"per_page": "1"}
         )
-        return Comparison(told.status, told.ahead_by, told.behind_by)
+        return Comparison(told.status, told.ahead_by, told.behind_by, told.merge_base_commit.sha)
 
     def make(self, branch: str, commit: str) -> None:
         """A new branch. Raises Stale when there is one with another commit."""

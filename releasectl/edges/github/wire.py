@@ -192,7 +192,7 @@ def listed(what: str, answer: Response[Any], model: type[T], within: str) -> lis
 
 def _checked(what: str, shape: TypeAdapter[T], answer: Response[Any] | bytes) -> T:
     try:
-        return shape.validate_json(answer if isinstance(answer, bytes) else answer.content)
+        return shape.validate_json(answer if isinstance(answer, bytes) else answer.content or b"{}")
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise GithubFailed(f"{what}: the answer is none: {where or 'no JSON'}", _GARBLED) from error

@@ -13,8 +13,8 @@ from releasectl.forge import Run
 
 
 class _Started(Model):
-    workflow_run_id: int
-    html_url: str
+    workflow_run_id: int = 0
+    html_url: str = ""
 
 
 class _Run(Keyed):
@@ -28,7 +28,10 @@ class GithubWorkflows:
     wire: Wire
 
     def dispatch(self, workflow: str, ref: str, inputs: Mapping[str, str]) -> Run:
-        """With `return_run_details`, which answers with the run since February 2026."""
+        """With `return_run_details`, which answers with the run since February 2026.
+
+        An older server says nothing; then it is the run that is new, or Run(0, "") while none is to be seen.
+        """
         what = f"starting {workflow} on {ref}"
         before = frozenset(one.id for one in self._newest(workflow, ref))
         body = {"ref": ref, "inputs": dict(inputs), "return_run_details": True}
@@ -36,7 +39,8 @@ class GithubWorkflows:
         def post() -> Run:
             path = f"actions/workflows/{quote(workflow, safe='')}/dispatches"
             told = self.wire.ask(what, "POST", path, _Started, json=body)
-            return Run(told.workflow_run_id, told.html_url)
+            started = Run(told.workflow_run_id, told.html_url)
+            return started if started.id else find() or started
 
         def find() -> Run | None:
             return next((one for one in self._newest(workflow, ref) if one.id not in before), None)
