@@ -112,9 +112,9 @@ def test_a_hold_stops_the_merge_and_not_the_proposal(table: Table) -> None:
 
     said = table.bump("merge")
 
-    assert (said.code, said.json["waits"]) == (4, "check `checks` has not begun"), "main was taken in: a new head"
-    table.desk.check(table.tip(), "checks", "success")
-    assert table.bump("merge").json["waits"] == "the environment is on hold"
+    assert (said.code, said.json["waits"]) == (4, "the environment is on hold")
+    assert said.json["action"] == "take-in"
+    assert table.github.repository.file("refs/heads/main", "releases/holds/staging.yaml")
 
 
 def test_when_main_has_all_of_it_the_pull_request_is_withdrawn(table: Table) -> None:
