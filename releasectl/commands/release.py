@@ -14,6 +14,7 @@ from releasectl import brakes, evidence, proposals, report, target
 from releasectl import reconcile as loop
 from releasectl.brakes import Verdict
 from releasectl.commands import Committed, as_json, clone, commit, named, print_json, real_world, say, wanted_at
+from releasectl.commands.proposing import Bump, by_pull_request, real_forge
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
@@ -131,6 +132,12 @@ def worst(codes: Iterable[int]) -> int:
 @click.option("--version", default="", help="A label for people.")
 @click.option("--program", is_flag=True, help="Pin the newest program on main: to create an environment, or alone.")
 @click.option("--environment", default="", help="Another environment than the first, to create it.")
+@click.option(
+    "--pull-request",
+    type=click.Choice(["open", "merge"]),
+    default=None,
+    help="On GitHub: one pull request an environment; `merge` merges it once check `checks` passed, else exits 4.",
+)
 @as_json
 def bump(
     service: str | None,
@@ -140,6 +147,7 @@ def bump(
     version: str,
     program: bool,
     environment: str,
+    pull_request: str | None,
     as_json: bool,
 ) -> None:
     """Pin a newly built DIGEST of SERVICE in the first environment, by a commit on main.
@@ -155,17 +163,24 @@ def bump(
     if build:
         _require_image(build, name, world)
 
-    def make(tip: str) -> Proposal:
+    def write(raw: bytes, tip: str) -> Proposal:
         wanted = wanted_at(world, tip, name)
         return proposals.bump(
             release_path(name),
-            wanted.files[release_path(name)],
+            raw,
             build=build,
             program=_program(wanted, git, asked=program),
             is_ancestor=_comparison(git, wanted, service),
             rejections=rejections_of(wanted, world) if build else {},
         )
 
+    def make(tip: str) -> Proposal:
+        return write(wanted_at(world, tip, name).files[release_path(name)], tip)
+
+    if pull_request:
+        what = Bump(name, write, git.is_ancestor, lambda tip: rejections_of(wanted_at(world, tip, name), world))
+        by_pull_request(what, world, real_forge(), merge=pull_request == "merge").tell(name, as_json=as_json)
+        return
     commit(name, world, make).tell(as_json=as_json, following=f"releasectl reconcile {name}")
 
 

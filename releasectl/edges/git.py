@@ -148,6 +148,10 @@ class Git:
         raw = self.run("log", "--format=%H%x00%an%x00%s", f"{older}..{newer}", "--", *paths)
         return tuple(Commit(*line.split("\0", 2)) for line in raw.decode(errors="replace").split("\n") if line)
 
+    def remote_url(self) -> str:
+        """Where the remote is, "" without one."""
+        return self._git.call("remote", "get-url", "origin").stdout.decode().strip()
+
     def user(self) -> str:
         """The name of whoever commits here."""
         return self.run("var", "GIT_AUTHOR_IDENT", environment=self._identity()).decode().partition(" <")[0]
