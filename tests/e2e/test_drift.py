@@ -179,7 +179,7 @@ ADDED = [
     Row("Repository", "web", "tags.team", "was added: web"),
     Row("LifecyclePolicy", "web", "policy", "rules[3] was added"),
     Row("Topic", "alerts", "tags.team", "was added: web"),
-    Row("TopicPolicy", "alerts", "policy", "Statement[2] was added"),
+    Row("TopicPolicy", "alerts", "policy", "Statement[3] was added"),
     Row("TopicSubscription", "alerts-team@example.com", "filterPolicy", "was added: {"),
     Row("Role", "web-access", "tags.team", "was added: web"),
     Row("RolePolicy", "web-access", "policy", "Statement[0].Action was added: ecr:PutImage"),
