@@ -145,7 +145,7 @@ def test_a_failed_deployment_reaches_the_subscriber_by_aws_s_event_and_by_the_co
 
     assert story.releasectl("reconcile", "staging").code == 1
 
-    found = [pager.next("UpdateServiceFailed"), pager.next("release failed")]
+    found = [pager.next("UpdateServiceFailed"), pager.next("staging failed:")]
     event = json.loads(found[0]["Message"])
     assert (event["source"], event["detail"]["operationStatus"]) == ("aws.apprunner", "UpdateServiceFailed")
     assert bad.digest in found[1]["Message"]
