@@ -1,6 +1,8 @@
 """A bad release takes itself back, once, and only where its own proof failed."""
 
 import json
+import time
+from typing import Any
 
 from tests.e2e.conftest import Story
 
@@ -74,14 +76,29 @@ def test_a_release_of_program_and_digest_that_fails_goes_back_whole_and_rejects_
 
 def test_an_alarm_that_was_red_before_does_not_condemn_a_release(story: Story) -> None:
     cloudwatch = story.client("cloudwatch")
-    alarm = story.last()["outputs"]["services"]["web"]["alarms"][0]
-    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="red before")
+    name = story.last()["outputs"]["services"]["web"]["alarms"][0]
+    [known] = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    takes = cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    # What nobody measures is missing, and missing counts as bad: red until the alarm is as it was.
+    cloudwatch.put_metric_alarm(
+        AlarmName=name, Namespace="nobody", MetricName="nothing", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=0, ComparisonOperator="GreaterThanThreshold", TreatMissingData="breaching",
+    )  # fmt: skip
+    wait_for(cloudwatch, name, "ALARM")
 
     released = story.release_new("1.2.0")
 
     assert story.service()["runs"] == released
-    assert story.last()["before"]["web"]["alarms"][alarm] == "ALARM"
-    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="green again")
+    assert story.last()["before"]["web"]["alarms"][name] == "ALARM"
+    cloudwatch.put_metric_alarm(**{key: value for key, value in known.items() if key in takes})
+    wait_for(cloudwatch, name, "OK")
+
+
+def wait_for(cloudwatch: Any, name: str, state: str) -> None:
+    end = time.monotonic() + 30
+    while cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["StateValue"] != state:
+        assert time.monotonic() < end, f"{name} did not become {state}"
+        time.sleep(0.2)
 
 
 def test_a_probe_that_reaches_nothing_is_unknown_and_takes_nothing_back(story: Story) -> None:
