@@ -16,8 +16,8 @@ from sandbox.cloudwatch import wire
 from sandbox.cloudwatch.control import Control
 from sandbox.cloudwatch.metrics import Metric, Metrics, Sample, samples_of
 from sandbox.cloudwatch.refusal import Refusal, invalid
-from sandbox.cloudwatch.shapes import model, problems
 from sandbox.cloudwatch.wire import Answer, Call
+from sandbox.runtimes.shapes import model, problems
 
 _LARGEST = 4 << 20  # bytes of a request; AWS takes 1 MB of metric data
 _HOP = frozenset({"connection", "content-encoding", "content-length", "host", "keep-alive", "transfer-encoding"})
@@ -60,7 +60,7 @@ class Api:
 
     async def _answer(self, scope: Mapping[str, Any], headers: Mapping[str, str], body: bytes) -> Answer:
         call = wire.call_of(scope["path"], headers, body)
-        known = call.operation in model().operation_names
+        known = call.operation in model("cloudwatch").operation_names
         request = wire.request_of(call) if known else {}
         if self._control.serves(call.operation, request):
             return self._served(call, request)
@@ -90,7 +90,7 @@ class Api:
 
 def _check(call: Call, request: Mapping[str, Any]) -> None:
     """Against the model. Raises Refusal."""
-    wrong = problems(call.operation, request)
+    wrong = problems("cloudwatch", call.operation, request)
     if wrong:
         count = f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected"
         raise invalid(f"{count}: {'; '.join(wrong)}")

@@ -19,7 +19,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sandbox.cloudwatch import query
 from sandbox.cloudwatch.refusal import Refusal
-from sandbox.cloudwatch.shapes import model
+from sandbox.runtimes.shapes import model
 
 CBOR, JSON, QUERY = "cbor", "json", "query"
 _TARGET = "GraniteServiceVersion20100801."
@@ -59,7 +59,7 @@ def call_of(path: str, headers: Mapping[str, str], body: bytes) -> Call:
 
 def request_of(call: Call) -> dict[str, Any]:
     """The request as plain values. Raises Refusal."""
-    shape = model().operation_model(call.operation).input_shape
+    shape = model("cloudwatch").operation_model(call.operation).input_shape
     try:
         if call.protocol == QUERY:
             read: object = query.read(shape, call.body)
@@ -76,7 +76,7 @@ def request_of(call: Call) -> dict[str, Any]:
 
 def answer(call: Call, result: Mapping[str, Any]) -> Answer:
     """A result in the protocol of the call."""
-    shape = model().operation_model(call.operation).output_shape
+    shape = model("cloudwatch").operation_model(call.operation).output_shape
     if call.protocol == QUERY:
         return _answer(call.protocol, 200, query.written(call.operation, shape, result))
     if call.protocol == CBOR:
