@@ -11,9 +11,7 @@ import asyncio
 import contextlib
 import functools
 import json
-import os
 import re
-import signal
 import ssl
 import sys
 from collections.abc import Awaitable, Callable
@@ -22,7 +20,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from releasectl.errors import ControllerError
+from sandbox import serving
 from sandbox.process import LOOPBACK, PortInUse
 
 _ECR = re.compile(r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com")
@@ -35,12 +33,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 def main() -> int:
     options = _options()
-    try:
-        asyncio.run(_serve(options))
-    except ControllerError as error:
-        print(f"{error}\n{error.remedy}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return serving.run(_serve(options))
 
 
 def _options() -> argparse.Namespace:
@@ -58,28 +51,12 @@ def _options() -> argparse.Namespace:
 async def _serve(options: argparse.Namespace) -> None:
     authority = trustme.CA.from_pem(options.authority.read_bytes(), options.key.read_bytes())
     registry = urlsplit(options.registry)
-    ending = _ending(die_with_stdin=options.die_with_stdin)
+    ending = serving.ending(die_with_stdin=options.die_with_stdin)
     # Two doors, one behind the other: the inner one speaks TLS, the outer one lets in who wants to go there.
     inner = await _listen(functools.partial(_pass_on, registry.port or 80), 0, _certified(authority))
     outer = await _listen(functools.partial(_admit, _port(inner)), options.port)
     print(json.dumps({"endpoint": f"http://{LOOPBACK}:{_port(outer)}"}), flush=True)
     await ending.wait()
-
-
-def _ending(*, die_with_stdin: bool) -> asyncio.Event:
-    """Set when this process is to end."""
-    ending, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-
-    def read() -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            loop.remove_reader(sys.stdin.fileno())
-            ending.set()
-
-    if die_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), read)
-    return ending
 
 
 async def _listen(serve: Serve, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:

@@ -34,7 +34,7 @@ def alerts_key(environment: str, parent: pulumi.Resource) -> tuple[pulumi.Output
 
 def key_policy(arn: str) -> str:
     """The policy of the key `arn`, which also says partition, region and account. `*` in it is the key itself."""
-    _, partition, _, region, account, _ = arn.split(":")
+    _, partition, _, _, account, _ = arn.split(":")
     administer = {
         "Sid": "Account",
         "Effect": "Allow",
@@ -48,10 +48,7 @@ def key_policy(arn: str) -> str:
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": list(USE),
         "Resource": "*",
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": account},
-            "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
-        },
+        "Condition": from_alarms(arn),
     }
     # No condition on the source: EventBridge sends none to KMS, and its events would be dropped without a word. Which
     # rules may publish is the topic's policy to say.
@@ -63,3 +60,12 @@ def key_policy(arn: str) -> str:
         "Resource": "*",
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [administer, cloudwatch, events]})
+
+
+def from_alarms(arn: str) -> dict[str, dict[str, str]]:
+    """The condition that only alarms of the account and region of `arn` meet."""
+    _, partition, _, region, account, _ = arn.split(":")
+    return {
+        "StringEquals": {"aws:SourceAccount": account},
+        "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
+    }

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks import names
-from stacks.alert_key import alerts_key
+from stacks.alert_key import alerts_key, from_alarms
 from stacks.alert_settings import Alerts
 from stacks.metrics import EventPattern
 from stacks.secret_addresses import secret_addresses
@@ -105,10 +105,7 @@ def topic_policy(arn: str, environment: str) -> str:
         "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": "sns:Publish",
         "Resource": arn,
-        "Condition": {
-            "StringEquals": {"aws:SourceAccount": account},
-            "ArnLike": {"aws:SourceArn": f"arn:{partition}:cloudwatch:{region}:{account}:alarm:*"},
-        },
+        "Condition": from_alarms(arn),
     }
     events = {
         "Sid": "EventBridge",

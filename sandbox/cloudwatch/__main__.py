@@ -11,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from releasectl.errors import ControllerError
+from sandbox import serving
 from sandbox.cloudwatch.api import Api
 from sandbox.cloudwatch.control import Control
 from sandbox.cloudwatch.delivery import Delivery
@@ -35,12 +35,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="cloudwatch: %(message)s", stream=sys.stderr)
     for noisy in ("httpx", "botocore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        asyncio.run(_serve(options))
-    except ControllerError as error:
-        print(f"{error}\n{error.remedy}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return serving.run(_serve(options))
 
 
 def _options() -> argparse.Namespace:
@@ -76,7 +71,7 @@ async def _serve(options: argparse.Namespace) -> None:
     prefix = f"arn:aws:cloudwatch:{options.region}:{options.account}:alarm:"
     control = Control(store, transitions, prefix, time.time)
     wake = Wake(store.save)
-    wake.on_signals(die_with_stdin=options.die_with_stdin)
+    serving.on_end(wake.end, die_with_stdin=options.die_with_stdin)
     # A connection of its own for each request: a kept one may be closed just when it is used.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=endpoint, trust_env=False, timeout=60, limits=limits) as beyond:
@@ -117,20 +112,7 @@ class Wake:
             await asyncio.wait_for(self._event.wait(), max(0.0, seconds))
         self._event.clear()
 
-    def on_signals(self, *, die_with_stdin: bool) -> None:
-        """End by a signal, or by the end of stdin."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
-        if die_with_stdin:
-            loop.add_reader(sys.stdin.fileno(), self._read)
-
-    def _read(self) -> None:
-        if not os.read(sys.stdin.fileno(), 4096):
-            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-            self._end()
-
-    def _end(self) -> None:
+    def end(self) -> None:
         self.ending = True
         self._event.set()
 

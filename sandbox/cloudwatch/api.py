@@ -7,11 +7,12 @@ nothing real.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 
+from sandbox.asgi import Receive, Send, respond, whole_body
 from sandbox.cloudwatch import wire
 from sandbox.cloudwatch.control import Control
 from sandbox.cloudwatch.metrics import Metric, Metrics, Sample, samples_of
@@ -36,12 +37,7 @@ class Api:
         self._metrics = metrics
         self._changed = changed
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             answer = await self._answer(scope, headers, await _body(receive))
@@ -55,8 +51,7 @@ class Api:
             answer = wire.error(_spoken(headers), Refusal("InternalServiceError", "Internal error.", 500))
         fields = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
         fields.append((b"content-length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-        await send({"type": "http.response.body", "body": answer.body})
+        await respond(send, answer.status, fields, answer.body)
 
     async def _answer(self, scope: Mapping[str, Any], headers: Mapping[str, str], body: bytes) -> Answer:
         call = wire.call_of(scope["path"], headers, body)
@@ -103,12 +98,8 @@ def _spoken(headers: Mapping[str, str]) -> str:
     return wire.JSON if "x-amz-target" in headers else wire.QUERY
 
 
-async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
-    whole, more = b"", True
-    while more:
-        message = await receive()
-        whole += message.get("body", b"")
-        more = bool(message.get("more_body"))
-        if len(whole) > _LARGEST:
-            raise Refusal("RequestEntityTooLarge", "The request is over 4 MiB.", 413)
-    return whole
+async def _body(receive: Receive) -> bytes:
+    body = await whole_body(receive, _LARGEST)
+    if body is None:
+        raise Refusal("RequestEntityTooLarge", "The request is over 4 MiB.", 413)
+    return body

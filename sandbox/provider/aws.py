@@ -128,6 +128,16 @@ def retag(
         tag(tag_list(news))
 
 
+def retag_by_arn(client: Client, update: Update) -> None:
+    """The same for APIs that know a resource by `ResourceARN`."""
+    arn = update.olds["arn"]
+    retag(
+        update,
+        lambda tags: client.tag_resource(ResourceARN=arn, Tags=tags),
+        lambda keys: client.untag_resource(ResourceARN=arn, TagKeys=keys),
+    )
+
+
 def given(**arguments: Any) -> dict[str, Any]:
     """The arguments that have a value: boto3 refuses None."""
     return {name: value for name, value in arguments.items() if value is not None}

@@ -6,7 +6,7 @@ whole alarm, so create and update are the same call.
 
 from typing import Any
 
-from sandbox.provider.aws import found, given, retag, tag_list, tag_map
+from sandbox.provider.aws import found, given, retag_by_arn, tag_list, tag_map
 from sandbox.provider.resource import Client, ResourceType, Update
 from sandbox.provider.values import Properties
 
@@ -90,12 +90,7 @@ def _create(client: Client, inputs: Properties) -> str:
 def _update(client: Client, update: Update) -> None:
     if update.changed - {"tags"}:
         _put(client, update.news)
-    arn = update.olds["arn"]
-    retag(
-        update,
-        lambda tags: client.tag_resource(ResourceARN=arn, Tags=tags),
-        lambda keys: client.untag_resource(ResourceARN=arn, TagKeys=keys),
-    )
+    retag_by_arn(client, update)
 
 
 def _read(client: Client, name: str, _known: Properties) -> Properties | None:

@@ -7,7 +7,7 @@ read: it is one of a rule's, found by its id.
 import uuid
 from typing import Any
 
-from sandbox.provider.aws import found, given, retag, tag_list, tag_map
+from sandbox.provider.aws import found, given, retag_by_arn, tag_list, tag_map
 from sandbox.provider.resource import Client, Failed, ResourceType, Update, json_document
 from sandbox.provider.values import Properties
 
@@ -65,12 +65,7 @@ def _read(client: Client, id_: str, _known: Properties) -> Properties | None:
 def _update(client: Client, update: Update) -> None:
     if update.changed - {"tags", "forceDestroy"}:
         _put(client, update.news)
-    arn = update.olds["arn"]
-    retag(
-        update,
-        lambda tags: client.tag_resource(ResourceARN=arn, Tags=tags),
-        lambda keys: client.untag_resource(ResourceARN=arn, TagKeys=keys),
-    )
+    retag_by_arn(client, update)
 
 
 def _delete(client: Client, id_: str, known: Properties) -> None:

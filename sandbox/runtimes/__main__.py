@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from pathlib import Path
 import httpx
 
 from releasectl.errors import ControllerError
+from sandbox import serving
 from sandbox.process import LOOPBACK
 from sandbox.runtimes.together import Runtimes
 
@@ -31,12 +31,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="runtimes: %(message)s", stream=sys.stderr)
     for noisy in ("httpx", "botocore", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    try:
-        asyncio.run(_serve(options))
-    except ControllerError as error:
-        print(f"{error}\n{error.remedy}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return serving.run(_serve(options))
 
 
 def _options() -> argparse.Namespace:
@@ -63,7 +58,7 @@ async def _serve(options: argparse.Namespace) -> None:
             "starting the runtimes: AWS_ENDPOINT_URL is not set, so logs and metrics would go to AWS",
             "Set AWS_ENDPOINT_URL to the sandbox's endpoint.",
         )
-    ending = _ending(die_with_stdin=options.die_with_stdin)
+    ending = serving.ending(die_with_stdin=options.die_with_stdin)
     state = _folder(options.state)
     # A connection of its own for each request: a kept one may be closed by the copy just when it is used.
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
@@ -83,22 +78,6 @@ def _folder(wanted: Path) -> Path:
     for left in (state / "instances", *state.glob("roots/unpacking-*")):
         shutil.rmtree(left, ignore_errors=True)
     return state
-
-
-def _ending(*, die_with_stdin: bool) -> asyncio.Event:
-    """Set when this process is to end."""
-    ending, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-    if die_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), _read_to_end, ending)
-    return ending
-
-
-def _read_to_end(ending: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        ending.set()
 
 
 async def _until(ending: asyncio.Event, runtimes: Runtimes, period: float) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sandbox.asgi import Receive, Send, respond, whole_body
 from sandbox.runtimes.refusal import Refusal
 from sandbox.runtimes.shapes import model, problems
 
@@ -74,21 +75,15 @@ class Api:
         self._services = {service.prefix: service for service in services}
         self._forms = forms
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        status, content_type, body = await self._answer(headers, await _body(receive))
+        status, content_type, body = await self._answer(headers, await whole_body(receive, _LARGEST))
         fields = [
             (b"content-type", content_type.encode()),
             (b"x-amzn-requestid", str(uuid.uuid4()).encode()),
             (b"content-length", str(len(body)).encode()),
         ]
-        await send({"type": "http.response.start", "status": status, "headers": fields})
-        await send({"type": "http.response.body", "body": body})
+        await respond(send, status, fields, body)
 
     async def _answer(self, headers: Headers, body: bytes | None) -> Response:
         prefix, _, name = headers.get(b"x-amz-target", "").partition(".")
@@ -113,15 +108,3 @@ def at_once(operation: Callable[[Mapping[str, Any]], Mapping[str, object]]) -> O
 def _refused(code: str, message: str) -> Response:
     content = {"__type": code, "Message": message, "message": message}
     return 400, "application/x-amz-json-1.0", json.dumps(content).encode()
-
-
-async def _body(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes | None:
-    """The whole body, None when it is too large."""
-    whole, more = b"", True
-    while more:
-        message = await receive()
-        whole += message.get("body", b"")
-        more = bool(message.get("more_body"))
-        if len(whole) > _LARGEST:
-            return None
-    return whole

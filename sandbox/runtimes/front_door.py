@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
 
+from sandbox.asgi import Receive, Send, respond, whole_body
 from sandbox.process import LOOPBACK
 
 _HOP_BY_HOP = frozenset(
@@ -99,16 +100,11 @@ class FrontDoor:
         self._router = router
         self._terms = terms
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         started, target, own = time.monotonic(), None, True
         try:
             async with asyncio.timeout(self._terms.limit):
-                content = await _read(receive)
+                content = await whole_body(receive) or b""
                 routed = self._router.route(scope)
                 if isinstance(routed, Reply):
                     status, headers, body = _own_answer(routed)
@@ -123,8 +119,7 @@ class FrontDoor:
             said = f"upstream connect error or disconnect: {type(error).__name__}"
             status, headers, body = _own_answer(Reply(self._terms.broken, said))
         self._router.answered(target, status, time.monotonic() - started, own=own)
-        await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-        await send({"type": "http.response.body", "body": body})
+        await respond(send, status, headers, body)
 
     async def _ask(self, port: int, scope: Scope, body: bytes) -> tuple[int, Headers, bytes]:
         path = scope.get("raw_path") or scope["path"].encode()
@@ -139,15 +134,6 @@ class FrontDoor:
 
 def _caller(scope: Scope) -> bytes:
     return str(scope["client"][0] if scope.get("client") else LOOPBACK).encode()
-
-
-async def _read(receive: Callable[[], Awaitable[dict[str, Any]]]) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = bool(message.get("more_body")) and message["type"] == "http.request"
-    return b"".join(parts)
 
 
 def _end_to_end(headers: Headers) -> list[tuple[bytes, bytes]]:
