@@ -13,7 +13,7 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from releasectl.document import shown, wrong
-from stacks.kinds import between, integer, matches, pattern
+from stacks.kinds import Between, Text
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
@@ -22,14 +22,7 @@ _CHANNEL = re.compile(r"[CG][A-Z0-9]{5,20}")
 _BASE64 = "[A-Za-z0-9+/]{8,}=*"
 _CIPHERTEXT = re.compile(f"(v1:{_BASE64}:)?{_BASE64}")  # with its nonce, or as Pulumi Cloud writes it
 
-
-def _threshold(most: int) -> AfterValidator:
-    def check(number: float) -> float:
-        if 0 <= number <= most:
-            return number
-        raise wrong(f"is {number}, outside 0 to {most}", f"Write a number from 0 to {most}, where 0 is no such alarm.")
-
-    return AfterValidator(check)
+_OFF = ", where 0 is no such alarm"
 
 
 def _once(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -89,11 +82,10 @@ def _ciphertext(text: str) -> str:
     )
 
 
-Email = Annotated[str, pattern(_EMAIL), matches(_EMAIL, "which is no address", "Write one such as `team@example.com`.")]
+Email = Annotated[str, Text(_EMAIL, "which is no address", "Write one such as `team@example.com`.")]
 Phone = Annotated[
     str,
-    pattern(_PHONE),
-    matches(
+    Text(
         _PHONE,
         "which is no number that can be called from anywhere",
         'Write `+`, country and number without spaces, in quotes, such as `"+491701234567"`.',
@@ -101,8 +93,7 @@ Phone = Annotated[
 ]
 SlackTeam = Annotated[
     str,
-    pattern(_TEAM),
-    matches(
+    Text(
         _TEAM,
         "which is no ID of a Slack workspace",
         "Copy it from the Amazon Q Developer console; it begins with `T`, such as `T0123ABCD`.",
@@ -110,24 +101,27 @@ SlackTeam = Annotated[
 ]
 SlackChannel = Annotated[
     str,
-    pattern(_CHANNEL),
-    matches(
+    Text(
         _CHANNEL,
         "which is no ID of a Slack channel",
         "Copy it from the end of the channel's link; it begins with `C` or `G`, such as `C0123ABCD`.",
     ),
 ]
-Ciphertext = Annotated[str, pattern(_CIPHERTEXT), AfterValidator(_ciphertext)]
+Ciphertext = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": f"^({_CIPHERTEXT.pattern})$"}),
+    AfterValidator(_ciphertext),
+]
 _ONE_SECRET = {
     "type": "object",
     "required": ["secure"],
     "properties": {"secure": {"type": "string", "pattern": f"^({_CIPHERTEXT.pattern})$"}},
     "additionalProperties": False,
 }
-Percent = Annotated[float, _threshold(100), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
+Percent = Annotated[float, Between(0, 100, "number", _OFF)]
 # App Runner ends a request after 120 s, a load balancer answers 504 after 60.
-Milliseconds = Annotated[int, _threshold(120_000), integer(0, 120_000)]
-Requests = Annotated[int, between(1, 1_000_000), integer(1, 1_000_000)]
+Milliseconds = Annotated[int, Between(0, 120_000, note=_OFF)]
+Requests = Annotated[int, Between(1, 1_000_000)]
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ what it is to the JSON schema. A kind knows nothing of the keys around it, and n
 """
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from releasectl.document import shown, wrong
 
@@ -33,36 +35,48 @@ _ENDPOINT = re.compile(r"(vpce-[0-9a-f]{8,17})?")
 _PERMISSIONS = re.compile(r"(permissions/[A-Za-z0-9][A-Za-z0-9._-]*\.json)?")
 
 
-def matches(known: re.Pattern[str], message: str, remedy: str) -> AfterValidator:
-    """Refuses a text that `known` does not match whole; `message` goes on from "`key` is `value`, "."""
+@dataclass(frozen=True)
+class Text:
+    """A text that `known` matches whole; `message` goes on from "`key` is `value`, "."""
 
-    def check(text: str) -> str:
-        if known.fullmatch(text):
+    known: re.Pattern[str]
+    message: str
+    remedy: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return {"type": "string", "pattern": f"^({self.known.pattern})$"}
+
+    def _check(self, text: str) -> str:
+        if self.known.fullmatch(text):
             return text
-        raise wrong(f"is {shown(text)}, {message}", remedy)
-
-    return AfterValidator(check)
+        raise wrong(f"is {shown(text)}, {self.message}", self.remedy)
 
 
-def pattern(known: re.Pattern[str]) -> WithJsonSchema:
-    """The same for editors."""
-    return WithJsonSchema({"type": "string", "pattern": f"^({known.pattern})$"})
+@dataclass(frozen=True)
+class Between:
+    """A number within the limits, which are allowed themselves; `kind` is its name in a JSON schema, `note` goes on
+    from what helps.
+    """
 
+    low: int
+    high: int
+    kind: str = "integer"
+    note: str = ""
 
-def between(low: float, high: float) -> AfterValidator:
-    """Refuses a number outside the limits, which are allowed themselves."""
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
 
-    def check(number: float) -> float:
-        if low <= number <= high:
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return {"type": self.kind, "minimum": self.low, "maximum": self.high}
+
+    def _check(self, number: float) -> float:
+        if self.low <= number <= self.high:
             return number
-        raise wrong(f"is {number}, outside {low} to {high}", f"Write a number from {low} to {high}.")
-
-    return AfterValidator(check)
-
-
-def integer(low: int, high: int) -> WithJsonSchema:
-    """The limits of a whole number, for editors."""
-    return WithJsonSchema({"type": "integer", "minimum": low, "maximum": high})
+        limits = f"{self.low} to {self.high}"
+        raise wrong(f"is {number}, outside {limits}", f"Write a number from {limits}{self.note}.")
 
 
 def _path(text: str) -> str:
@@ -84,26 +98,22 @@ def _free(name: str) -> str:
     return name
 
 
-Region = Annotated[str, pattern(_REGION), matches(_REGION, "which is no AWS region", "Write one such as `eu-west-1`.")]
+Region = Annotated[str, Text(_REGION, "which is no AWS region", "Write one such as `eu-west-1`.")]
 AccountId = Annotated[
     str,
-    pattern(_ACCOUNT),
-    matches(_ACCOUNT, "which is no AWS account", 'Write its 12 digits in quotes, such as `"123456789012"`.'),
+    Text(_ACCOUNT, "which is no AWS account", 'Write its 12 digits in quotes, such as `"123456789012"`.'),
 ]
 Backend = Annotated[
     str,
-    pattern(_BACKEND),
-    matches(_BACKEND, "which is no URL", 'Write one such as `s3://bucket?region=eu-west-1`, or `""`.'),
+    Text(_BACKEND, "which is no URL", 'Write one such as `s3://bucket?region=eu-west-1`, or `""`.'),
 ]
 Environment = Annotated[
     str,
-    pattern(_ENVIRONMENT),
-    matches(_ENVIRONMENT, "which is no environment", 'Name an environment such as `staging`, or `""`.'),
+    Text(_ENVIRONMENT, "which is no environment", 'Name an environment such as `staging`, or `""`.'),
 ]
 SecretArn = Annotated[
     str,
-    pattern(_SECRET),
-    matches(
+    Text(
         _SECRET,
         "which is no ARN of a secret or parameter",
         "Copy the full ARN from Secrets Manager (with its last six characters) or from Parameter Store.",
@@ -111,13 +121,11 @@ SecretArn = Annotated[
 ]
 KeyArn = Annotated[
     str,
-    pattern(_KEY),
-    matches(_KEY, "which is no ARN of a KMS key", 'Copy the key\'s ARN, `arn:aws:kms:...:key/...`, or `""`.'),
+    Text(_KEY, "which is no ARN of a KMS key", 'Copy the key\'s ARN, `arn:aws:kms:...:key/...`, or `""`.'),
 ]
 BoundaryArn = Annotated[
     str,
-    pattern(_BOUNDARY),
-    matches(
+    Text(
         _BOUNDARY,
         "which is no ARN of an IAM policy",
         'Copy what `releasectl bootstrap` printed, `arn:aws:iam::...:policy/...`, or write `""`.',
@@ -125,8 +133,7 @@ BoundaryArn = Annotated[
 ]
 CertificateArn = Annotated[
     str,
-    pattern(_CERTIFICATE),
-    matches(
+    Text(
         _CERTIFICATE,
         "which is no ARN of a certificate",
         'Copy it from Certificate Manager, `arn:aws:acm:...:certificate/...`, or write `""`.',
@@ -134,21 +141,15 @@ CertificateArn = Annotated[
 ]
 Host = Annotated[
     str,
-    pattern(_HOST),
-    matches(_HOST, "which is no name of a host", "Write one such as `app.example.com`, in lower case, without scheme."),
+    Text(_HOST, "which is no name of a host", "Write one such as `app.example.com`, in lower case, without scheme."),
 ]
-Vpc = Annotated[str, pattern(_VPC), matches(_VPC, "which is no VPC", 'Write its id, `vpc-...`, or `""`.')]
-Subnet = Annotated[str, pattern(_SUBNET), matches(_SUBNET, "which is no subnet", "Write its id, `subnet-...`.")]
-SecurityGroup = Annotated[
-    str, pattern(_GROUP), matches(_GROUP, "which is no security group", "Write its id, `sg-...`.")
-]
-VpcEndpoint = Annotated[
-    str, pattern(_ENDPOINT), matches(_ENDPOINT, "which is no VPC endpoint", 'Write its id, `vpce-...`, or `""`.')
-]
+Vpc = Annotated[str, Text(_VPC, "which is no VPC", 'Write its id, `vpc-...`, or `""`.')]
+Subnet = Annotated[str, Text(_SUBNET, "which is no subnet", "Write its id, `subnet-...`.")]
+SecurityGroup = Annotated[str, Text(_GROUP, "which is no security group", "Write its id, `sg-...`.")]
+VpcEndpoint = Annotated[str, Text(_ENDPOINT, "which is no VPC endpoint", 'Write its id, `vpce-...`, or `""`.')]
 Permissions = Annotated[
     str,
-    pattern(_PERMISSIONS),
-    matches(
+    Text(
         _PERMISSIONS,
         "which is no policy of the program",
         'Put the policy into `stacks/permissions/` and write `permissions/NAME.json`, or `""`.',
@@ -157,5 +158,4 @@ Permissions = Annotated[
 Variable = Annotated[str, AfterValidator(_free)]
 UrlPath = Annotated[str, AfterValidator(_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
 OptionalUrlPath = Annotated[str, AfterValidator(_optional_path)]
-Port = Annotated[int, between(1, 65535), integer(1, 65535)]
-Percent = Annotated[float, between(0, 100), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100})]
+Port = Annotated[int, Between(1, 65535)]

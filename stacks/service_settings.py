@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from releasectl.document import shown, wrong
 from stacks.alert_settings import Alarms
 from stacks.kinds import (
+    Between,
     CertificateArn,
     Environment,
     Host,
@@ -24,8 +25,6 @@ from stacks.kinds import (
     SecretArn,
     UrlPath,
     Variable,
-    between,
-    integer,
 )
 
 Runtime = Literal["app-runner", "ecs-express", "fargate"]
@@ -89,11 +88,11 @@ def _apart(secrets: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str
     raise wrong(f"and `variables` both set {', '.join(map(shown, twice))}", "Delete it from one of the two.")
 
 
-Instances = Annotated[int, between(1, 1000), integer(1, 1000)]
-Concurrency = Annotated[int, between(1, 200), integer(1, 200)]
-TargetPercent = Annotated[int, between(10, 90), integer(10, 90)]
-StepPercent = Annotated[int, between(3, 100), integer(3, 100)]  # 3 is the least that ECS takes for a linear step
-Minutes = Annotated[int, between(0, 1440), integer(0, 1440)]
+Instances = Annotated[int, Between(1, 1000)]
+Concurrency = Annotated[int, Between(1, 200)]
+TargetPercent = Annotated[int, Between(10, 90)]
+StepPercent = Annotated[int, Between(3, 100)]  # 3 is the least that ECS takes for a linear step
+Minutes = Annotated[int, Between(0, 1440)]
 
 
 @dataclass(frozen=True)
