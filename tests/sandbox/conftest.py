@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import boto3
 import pytest
@@ -26,6 +26,7 @@ from sandbox import ministack as ministack_process
 from sandbox import process
 from sandbox.process import Running
 from sandbox.registry import Registry, digest_of
+from tests.sandbox.provider_engine import Engine, client, end, start_provider
 
 T = TypeVar("T")
 REGION = "eu-west-1"
@@ -243,6 +244,43 @@ def laptop(ministack: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     running = start_runtimes(ministack, state, "--tempo", "0.04", "--minute", "0.5", "--report-seconds", "0.5")
     yield laptop_of(ministack, state, running)
     stop(running)
+
+
+# Where the services are that ministack does not play, by boto3's names: what their variables are called.
+SERVED = {
+    "application-autoscaling": "APPLICATION_AUTO_SCALING",
+    "apprunner": "APPRUNNER",
+    "cloudwatch": "CLOUDWATCH",
+    "ecs": "ECS",
+    "elbv2": "ELASTIC_LOAD_BALANCING_V2",
+}
+
+
+@pytest.fixture(scope="session")
+def endpoints(laptop: Laptop, alarms: str) -> dict[str, str]:
+    """The runtimes', and that of CloudWatch's alarms."""
+    return dict.fromkeys(SERVED, str(laptop.runtimes.endpoint)) | {"cloudwatch": alarms}
+
+
+@pytest.fixture(scope="session")
+def provider(laptop: Laptop, endpoints: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a provider in front of all of them and of ministack."""
+    own = {f"AWS_ENDPOINT_URL_{SERVED[service]}": endpoint for service, endpoint in endpoints.items()}
+    running = start_provider(tmp_path_factory.mktemp("provider"), {"AWS_ENDPOINT_URL": laptop.endpoint, **own})
+    yield int(str(running.ready["port"]))
+    end(running)
+
+
+@pytest.fixture
+def engine(provider: int, tmp_path: Path) -> Engine:
+    """A new stack."""
+    return Engine(tmp_path / "engine", provider)
+
+
+@pytest.fixture
+def cloud(laptop: Laptop, endpoints: dict[str, str]) -> Callable[[str], Any]:
+    """A client of AWS for what people do by hand."""
+    return lambda service: client(endpoints.get(service, laptop.endpoint), service)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.process import SandboxBroken
 from sandbox.provider.values import overlay
-from tests.sandbox.provider_engine import REGION, ROOT, Engine, client, end, start_provider
+from tests.sandbox.provider_engine import REGION, ROOT, Engine, start_provider
 
 TRUST = {
     "Version": "2012-10-17",
@@ -25,27 +25,6 @@ TRUST = {
     ],
 }
 PULL = "arn:aws:iam::aws:policy/service-role/AWSAppRunnerServicePolicyForECRAccess"
-
-
-@pytest.fixture(scope="module")
-def provider(ministack: str, alarms: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack and of CloudWatch's alarms."""
-    endpoints = {"AWS_ENDPOINT_URL": ministack, "AWS_ENDPOINT_URL_CLOUDWATCH": alarms}
-    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
-    yield int(str(running.ready["port"]))
-    end(running)
-
-
-@pytest.fixture
-def engine(provider: int, tmp_path: Path) -> Engine:
-    """A new stack."""
-    return Engine(tmp_path / "engine", provider)
-
-
-@pytest.fixture
-def cloud(ministack: str, alarms: str) -> Callable[[str], Any]:
-    """A client for what people do by hand."""
-    return lambda service: client(alarms if service == "cloudwatch" else ministack, service)
 
 
 def expiry(days: int) -> str:

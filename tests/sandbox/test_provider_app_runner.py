@@ -1,32 +1,15 @@
 """App Runner under the real engine: waits, silent rollbacks, failures, and replacement of scaling configurations."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pulumi_aws as aws
-import pytest
 from mypy_boto3_apprunner.type_defs import HealthCheckConfigurationTypeDef
 
 from tests.sandbox.conftest import Laptop, source
-from tests.sandbox.provider_engine import Engine, end, start_provider
+from tests.sandbox.provider_engine import Engine
 
 IMAGE_PATH = "sourceConfiguration.imageRepository.imageIdentifier"
-
-
-@pytest.fixture(scope="module")
-def provider(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack and of App Runner."""
-    endpoints = {"AWS_ENDPOINT_URL": laptop.endpoint, "AWS_ENDPOINT_URL_APPRUNNER": laptop.runtimes.endpoint}
-    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
-    yield int(str(running.ready["port"]))
-    end(running)
-
-
-@pytest.fixture
-def engine(provider: int, tmp_path: Path) -> Engine:
-    """A new stack."""
-    return Engine(tmp_path / "engine", provider)
 
 
 def service(name: str, image: str, *, size: int = 2, cpu: str = "1 vCPU", **variables: str) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +10,19 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from tests.sandbox.conftest import Laptop, until
-from tests.sandbox.provider_engine import REGION, Engine, client, end, start_provider
+from tests.sandbox.conftest import until
+from tests.sandbox.provider_engine import REGION, Engine
 from tests.sandbox.provider_fargate import ROLE, container, fargate
+from tests.sandbox.provider_life import Cloud
 
 Push = Callable[..., str]
 ACCOUNT = "000000000000"
 
 
-def endpoints(laptop: Laptop) -> dict[str, str]:
-    """Everything at ministack but what the runtimes serve."""
-    served = ("APPLICATION_AUTO_SCALING", "APPRUNNER", "ECS", "ELASTIC_LOAD_BALANCING_V2")
-    own = {f"AWS_ENDPOINT_URL_{name}": laptop.runtimes.endpoint for name in served}
-    return {"AWS_ENDPOINT_URL": laptop.endpoint, **own}
-
-
-@pytest.fixture(scope="module")
-def provider(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack and of the runtimes."""
-    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints(laptop))
-    yield int(str(running.ready["port"]))
-    end(running)
-
-
 @pytest.fixture
-def engine(provider: int, tmp_path: Path) -> Engine:
-    """A new stack."""
-    return Engine(tmp_path / "engine", provider)
-
-
-@pytest.fixture
-def ecs(laptop: Laptop) -> Any:
-    """A client of the runtimes' ECS for what people do by hand."""
-    return client(laptop.runtimes.endpoint, "ecs")
+def ecs(cloud: Cloud) -> Any:
+    """ECS for what people do by hand."""
+    return cloud("ecs")
 
 
 def recorded(engine: Engine, name: str) -> dict[str, Any]:
@@ -264,9 +244,9 @@ def scaling(name: str, *, most: int = 3, percent: float = 60, adopt: bool = Fals
 
 
 @pytest.fixture
-def hand(laptop: Laptop) -> Any:
-    """A client of the runtimes' Application Auto Scaling for what people do by hand."""
-    return client(laptop.runtimes.endpoint, "application-autoscaling")
+def hand(cloud: Cloud) -> Any:
+    """Application Auto Scaling for what people do by hand."""
+    return cloud("application-autoscaling")
 
 
 def test_how_many_may_run_is_changed_in_place_seen_by_a_refresh_and_adopted(

@@ -1,41 +1,25 @@
 """ECS Express Mode under the real engine: waits, rollbacks, what a preview knows, the orphan of a failed creation."""
 
 import functools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pytest
 
-from tests.sandbox.conftest import Laptop
-from tests.sandbox.provider_engine import REGION, Engine, client, end, start_provider
+from tests.sandbox.provider_engine import REGION, Engine
+from tests.sandbox.provider_life import Cloud
 
 Push = Callable[..., str]
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"
 
 
-@pytest.fixture(scope="module")
-def provider(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack and of the runtimes."""
-    own = {f"AWS_ENDPOINT_URL_{name}": laptop.runtimes.endpoint for name in ("ECS", "ELASTIC_LOAD_BALANCING_V2")}
-    running = start_provider(tmp_path_factory.mktemp("provider"), {"AWS_ENDPOINT_URL": laptop.endpoint, **own})
-    yield int(str(running.ready["port"]))
-    end(running)
-
-
 @pytest.fixture
-def engine(provider: int, tmp_path: Path) -> Engine:
-    """A new stack."""
-    return Engine(tmp_path / "engine", provider)
-
-
-@pytest.fixture
-def ecs(laptop: Laptop) -> Any:
-    """A client of the runtimes' ECS for what people do by hand."""
-    return client(laptop.runtimes.endpoint, "ecs")
+def ecs(cloud: Cloud) -> Any:
+    """ECS for what people do by hand."""
+    return cloud("ecs")
 
 
 def express(

@@ -1,7 +1,7 @@
 """App Runner's network, domain and observability under the real engine, as they stand around one service."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
@@ -9,18 +9,9 @@ import pulumi_aws as aws
 import pytest
 
 from tests.sandbox.conftest import Laptop
-from tests.sandbox.provider_engine import Engine, end, start_provider
+from tests.sandbox.provider_engine import Engine
 
 DOMAIN = "app.example.com"
-
-
-@pytest.fixture(scope="module")
-def provider(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack and of App Runner."""
-    endpoints = {"AWS_ENDPOINT_URL": laptop.endpoint, "AWS_ENDPOINT_URL_APPRUNNER": laptop.runtimes.endpoint}
-    running = start_provider(tmp_path_factory.mktemp("provider"), endpoints)
-    yield int(str(running.ready["port"]))
-    end(running)
 
 
 def around(
@@ -73,12 +64,6 @@ def around(
         "domain", domain_name=f"{name}.{domain}", service_arn=service.arn, enable_www_subdomain=False
     )
     pulumi.export("target", association.dns_target)
-
-
-@pytest.fixture
-def engine(provider: int, tmp_path: Path) -> Engine:
-    """A new stack."""
-    return Engine(tmp_path / "engine", provider)
 
 
 def test_a_service_with_its_network_domain_and_observability(

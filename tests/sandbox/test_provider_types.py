@@ -2,40 +2,15 @@
 hand, adopted, deleted. One table for each group of types that need each other."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import Laptop
 from tests.sandbox.provider_account import ACCOUNTS, ALERTS
 from tests.sandbox.provider_balancing import BALANCING, NETWORK
-from tests.sandbox.provider_engine import Engine, Run, client, end, start_provider
+from tests.sandbox.provider_engine import Engine, Run
 from tests.sandbox.provider_life import Cloud, Ids, Life, Paths
-
-RUNTIMES = {"apprunner": "APPRUNNER", "ecs": "ECS", "elbv2": "ELASTIC_LOAD_BALANCING_V2"}
-
-
-@pytest.fixture(scope="module")
-def endpoints(laptop: Laptop, alarms: str) -> dict[str, str]:
-    """Where the services are that ministack does not play."""
-    return dict.fromkeys(RUNTIMES, str(laptop.runtimes.endpoint)) | {"cloudwatch": alarms}
-
-
-@pytest.fixture(scope="module")
-def provider(laptop: Laptop, endpoints: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """The port of a provider in front of ministack, of the runtimes and of CloudWatch's alarms."""
-    named = RUNTIMES | {"cloudwatch": "CLOUDWATCH"}
-    own = {f"AWS_ENDPOINT_URL_{named[service]}": endpoint for service, endpoint in endpoints.items()}
-    running = start_provider(tmp_path_factory.mktemp("provider"), {"AWS_ENDPOINT_URL": laptop.endpoint, **own})
-    yield int(str(running.ready["port"]))
-    end(running)
-
-
-@pytest.fixture
-def cloud(laptop: Laptop, endpoints: dict[str, str]) -> Cloud:
-    """A client of AWS for what people do by hand."""
-    return lambda service: client(endpoints.get(service, laptop.endpoint), service)
 
 
 @pytest.mark.parametrize("life", [NETWORK, BALANCING, ALERTS, ACCOUNTS], ids=lambda life: life.program.__name__)
