@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from releasectl.edges import aws, orphans_account, orphans_app_runner, orphans_ecs
+from releasectl.edges import aws, orphans_account, orphans_app_runner, orphans_bootstrap, orphans_ecs
 from releasectl.edges.found import Finder, Object
 from releasectl.recover import CannotTell
 
@@ -40,7 +40,12 @@ MADE_AGAIN = (
     "aws:sns/topicPolicy:TopicPolicy",
     "aws:sns/topicSubscription:TopicSubscription",
 )
-FOUND: Mapping[str, Finder] = {**orphans_account.FOUND, **orphans_app_runner.FOUND, **orphans_ecs.FOUND}
+FOUND: Mapping[str, Finder] = {
+    **orphans_account.FOUND,
+    **orphans_app_runner.FOUND,
+    **orphans_bootstrap.FOUND,
+    **orphans_ecs.FOUND,
+}
 # Seconds for which an object has to stay away: the engine's last call may still be under way, and a list may be
 # behind what was made (AWS promises no more than eventual consistency for either).
 UNTIL_SURE = 10.0

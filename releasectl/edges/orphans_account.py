@@ -30,24 +30,6 @@ def _role(region: str, inputs: Inputs) -> Object | None:
     return Object(found["RoleName"], found["CreateDate"])
 
 
-def _policy(region: str, inputs: Inputs) -> Object | None:
-    client = aws.session(region).client("iam", config=aws.CONFIG)
-    name, pages = text(inputs, "name"), client.get_paginator("list_policies").paginate(Scope="Local")
-    found = (one for page in pages for one in page["Policies"])
-    return next((Object(one["Arn"], one["CreateDate"]) for one in found if one["PolicyName"] == name), None)
-
-
-def _oidc(region: str, inputs: Inputs) -> Object | None:
-    """An account has one an issuer, and the ARN ends with it."""
-    client = aws.session(region).client("iam", config=aws.CONFIG)
-    issuer = text(inputs, "url").removeprefix("https://").rstrip("/")
-    for one in client.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
-        if one["Arn"].partition(":oidc-provider/")[2] == issuer:
-            found = client.get_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])
-            return Object(one["Arn"], found.get("CreateDate"))
-    return None
-
-
 def _key(region: str, inputs: Inputs) -> Object | None:
     wanted = {str(key): str(value) for key, value in {**inputs.get("tags", {}), **inputs.get("tagsAll", {})}.items()}
     description = inputs.get("description") or ""
@@ -106,8 +88,6 @@ FOUND: Mapping[str, Finder] = {
     "aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration": _slack,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:ecr/repository:Repository": _repository,
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _oidc,
-    "aws:iam/policy:Policy": _policy,
     "aws:iam/role:Role": _role,
     "aws:kms/alias:Alias": _alias,
     "aws:kms/key:Key": _key,

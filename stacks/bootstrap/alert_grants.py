@@ -101,7 +101,7 @@ def key_grants(ground: Ground) -> tuple[Grant, ...]:
     aliases = ground.here("kms", names.alerts_key_alias(ground.stage.name))
     change = tuple(f"kms:{each}" for each in _KEY_CHANGES if each != "CreateGrant")
     return (
-        Grant("KeyList", ("*",), reads=("kms:ListAliases",)),
+        Grant("KeyList", ("*",), reads=("kms:ListAliases", "kms:ListKeys")),
         Grant(
             "Keys",
             keys,

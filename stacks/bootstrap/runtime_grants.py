@@ -39,20 +39,24 @@ def image_grants(ground: Ground) -> tuple[Grant, ...]:
 def app_runner_grants(ground: Ground) -> tuple[Grant, ...]:
     """Services and what belongs to them."""
     kinds = ("autoscalingconfiguration", "vpcconnector", "vpcingressconnection", "observabilityconfiguration")
-    lists = ("Services", "AutoScalingConfigurations", "VpcConnectors", "VpcIngressConnections")
-    objects = ("Service", "AutoScalingConfiguration", "VpcConnector", "VpcIngressConnection")
-    more = (*objects, "ObservabilityConfiguration")
+    objects = (
+        "Service",
+        "AutoScalingConfiguration",
+        "VpcConnector",
+        "VpcIngressConnection",
+        "ObservabilityConfiguration",
+    )
     return (
-        Grant("AppRunnerLists", ("*",), reads=tuple(f"apprunner:List{each}" for each in lists)),
+        Grant("AppRunnerLists", ("*",), reads=tuple(f"apprunner:List{each}s" for each in objects)),
         Grant(
             "AppRunner",
             ground.here("apprunner", f"service/{ground.each}", *(f"{kind}/{ground.short}" for kind in kinds)),
             reads=(
-                *(f"apprunner:Describe{each}" for each in more),
+                *(f"apprunner:Describe{each}" for each in objects),
                 *("apprunner:DescribeCustomDomains", "apprunner:ListOperations", "apprunner:ListTagsForResource"),
             ),
             writes=(
-                *(f"apprunner:{verb}{each}" for verb in ("Create", "Delete") for each in more),
+                *(f"apprunner:{verb}{each}" for verb in ("Create", "Delete") for each in objects),
                 *("apprunner:UpdateService", "apprunner:UpdateVpcIngressConnection"),
                 *("apprunner:AssociateCustomDomain", "apprunner:DisassociateCustomDomain"),
                 *("apprunner:TagResource", "apprunner:UntagResource"),

@@ -325,7 +325,7 @@ def settled(client: AppRunnerClient, arn: str) -> ServiceTypeDef:
     )
 
 
-def until(look: Callable[[], T], good: Callable[[T], bool], seconds: float = 15.0) -> T:
+def until(look: Callable[[], T], good: Callable[[T], bool], seconds: float = 60.0) -> T:
     """What `look` sees once it is `good`; a failure with what it saw last when it never is."""
     deadline = time.monotonic() + seconds
     while not good(seen := look()):

@@ -18,7 +18,7 @@ from tests.stacks.recording_engine import PROJECT_ROOT, Recording
 # IAM's names of services where they are not the client's.
 PREFIXES = {"elbv2": "elasticloadbalancing"}
 # Run by a person with the rights of an administrator, or asking what needs no permission.
-BY_A_PERSON = {"account.py"}
+BY_A_PERSON = {"account.py", "orphans_bootstrap.py"}
 FREE = {"sts:GetCallerIdentity"}
 ASKING = sorted(
     path
