@@ -10,7 +10,19 @@ from typing import NoReturn
 
 import click
 
-from releasectl.commands import bootstrap, doctor, drift, init, look, print_json, release, stop, teardown, unlock
+from releasectl.commands import (
+    bootstrap,
+    doctor,
+    drift,
+    init,
+    look,
+    print_json,
+    release,
+    review,
+    stop,
+    teardown,
+    unlock,
+)
 from releasectl.errors import ControllerError
 
 INTERRUPTED = 130
@@ -38,6 +50,7 @@ for command in (
     *(stop.hold, stop.reject),
     bootstrap.bootstrap,
     drift.drift,
+    review.command,
     unlock.unlock,
     teardown.teardown,
 ):

@@ -19,9 +19,10 @@ VALUE = 160  # characters of one value
 _PLAIN = frozenset(" ,.;/'()=+-")
 
 
-def comment(seen: Preview) -> str:
-    """The whole comment. What does not fit is cut at a line and said."""
-    return _cut([*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)])
+def comment(seen: Preview, *, most: int = LIMIT, rest: str = "") -> str:
+    """The whole comment. What is over `most` characters is cut at a line and said; `rest` is a URL that has it all."""
+    lines = [*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)]
+    return _cut(lines, most, f"<{rest}>" if rest else "the output of the check")
 
 
 def text(value: object, most: int = 2000) -> str:
@@ -119,12 +120,12 @@ def _foot(seen: Preview) -> Iterator[str]:
     )
 
 
-def _cut(lines: list[str]) -> str:
+def _cut(lines: list[str], most: int, rest: str) -> str:
     kept: list[str] = []
-    room = LIMIT
+    room = most
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            return "\n".join((*kept, "", "*The rest is cut: see the output of the check.*", ""))
+            return "\n".join((*kept, "", f"*The rest is cut: see {rest}.*", ""))
         kept.append(line)
     return "\n".join((*kept, ""))

@@ -55,8 +55,7 @@ class ProgramNotOnMain(ControllerError):
 
 
 def preview(wanted: Target, world: World, *, folder: Path) -> plan.Plan:
-    """What `wanted` would change; changes nothing. Raises what the engine, git and AWS raise."""
-    check_program(wanted, world)
+    """What `wanted` would change. Its program runs: the caller asked `check_program`. Raises what the engine raises."""
     prepare(wanted, world, folder)
     with open_session(wanted, world, folder, "preview") as session:
         return session.preview()

@@ -46,9 +46,14 @@ class Preview:
         return 1 if self.admission.refused else 0
 
 
-def preview(wanted: Target, world: World, *, folder: Path) -> Preview:
-    """What `wanted`, which has a program, would do. `folder` does not exist yet. Raises what the engine raises."""
+def preview(wanted: Target, world: World, *, folder: Path, approved: str = "") -> Preview:
+    """What `wanted`, which has a program, would do. `folder` does not exist yet. Raises what the engine raises.
+
+    A program runs only if it is on main, or is the one commit that somebody `approved` for this.
+    """
     tip = world.desired.fetch()
+    if wanted.release.program != approved:
+        deploy.check_program(wanted, world)
     history = world.records.history(wanted.environment, LOOK_BACK)
     early = evidence.before_plan(wanted, history, world, base=tip)
     planned = deploy.preview(wanted, world, folder=folder)

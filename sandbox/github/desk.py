@@ -58,6 +58,13 @@ class Desk:
         """Somebody commits to a branch."""
         return self.github.rival(branch, {path: text.encode() for path, text in (files or {}).items()})
 
+    def pull(self, login: str, branch: str, *, base: str = "main", title: str = "A change") -> int:
+        """Somebody opens a pull request from a branch of this repository."""
+        state = self.github.state
+        number = state.next_number()
+        state.pulls[number] = Pull(number, state.next_id(), title, "", branch, base, apps.person(login), now())
+        return number
+
     def fork_pull(
         self, login: str, head: str, files: dict[str, str], *, base: str = "main", title: str = "A fork's"
     ) -> int:
