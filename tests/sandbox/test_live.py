@@ -8,7 +8,7 @@ import pytest
 from releasectl.edges import aws
 from releasectl.edges.live import Live
 from releasectl.outputs import Service
-from releasectl.verify import Observation
+from releasectl.verify import Answer, Observation
 from tests.sandbox.conftest import REGION, Laptop, create, settled, source, until
 from tests.sandbox.fleet import Fleet
 from tests.sandbox.test_ecs_express import Express
@@ -125,7 +125,7 @@ def test_an_express_service_is_seen_with_its_digest_and_its_canary_that_turned_b
     private = Live(poll=0.1).observe(REGION, replace(service, private=True), watch=0)
     own.web.close()
 
-    assert (well.unasked, well.digest, well.is_well) == ((), digest(good), True)
+    assert (well.unasked, well.digest, well.answers) == ((), digest(good), (Answer(200),))
     assert well.operation
     assert well.operation.has_failed is False
     assert (back.digest, back.is_well) == (digest(good), True)
