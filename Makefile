@@ -38,11 +38,14 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(UV) lock --check --quiet
 	@$(RUN)/releasectl check
 
-test: setup ## Everything that is tested, in a few minutes
-	@$(RUN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Many tests wait for processes that they started, so two for a processor keep it busy.
+WORKERS ?= 4
 
-nightly: setup ## What takes longer: the whole demo as a test, the loop's machine at length, some faults
-	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest tests/sandbox/test_place.py tests/properties tests/e2e/test_runtimes.py tests/e2e/test_bootstrap.py
+test: setup ## What every change is tested with, in less than ten minutes
+	@$(RUN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+nightly: setup ## Every test, those that take minutes too, the loop's machine at length, some faults
+	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(RUN)/python -m tests.chaos --kills 10
 
 KILLS ?= 20

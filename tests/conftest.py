@@ -46,6 +46,11 @@ def _no_outside(
     _watch["on"] = False
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first: the files are dealt out to two workers, and a long last one would leave one idle."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes is left to the night, or to whoever names its file. The longest first: the files are dealt
+    out to the workers, and a long last one would leave the others idle."""
+    if not (os.environ.get("NIGHTLY") or any(".py" in argument for argument in config.args)):
+        later = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
     items.sort(key=lambda item: next((place for place, path in enumerate(FIRST) if path in item.nodeid), len(FIRST)))

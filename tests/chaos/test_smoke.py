@@ -8,6 +8,8 @@ from tests.chaos import ground, oracle, processes
 from tests.chaos.play import play
 from tests.chaos.story import Change, Kill, Moment, Point, Push, Story, Victim
 
+pytestmark = pytest.mark.nightly
+
 KILLED = Kill(Victim.CONTROLLER, ("KILL",), Moment(Point.STEP, 0.2))
 
 

@@ -4,6 +4,8 @@ import itertools
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from releasectl.edges.git import Git
 from releasectl.edit import edit
 from releasectl.proposals import Build, bump
@@ -11,6 +13,8 @@ from releasectl.release import Pin, parse_release
 from releasectl.target import release_path
 from tests.contract.conftest import Remote, git
 from tests.twins import digest, releases_file
+
+pytestmark = pytest.mark.nightly
 
 STAGING, PRODUCTION = release_path("staging"), release_path("production")
 PROGRAM = "b" * 40

@@ -22,6 +22,8 @@ from tests.contract.test_records import LIVE, deployment
 from tests.twins import START
 from tests.twins import Records as Twin
 
+pytestmark = pytest.mark.nightly
+
 FIRST, SECOND, OTHER = deployment(1), deployment(2), deployment(7, "production")
 
 

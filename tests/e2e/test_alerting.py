@@ -16,6 +16,8 @@ import pytest
 from releasectl.edges import engine
 from tests.e2e.conftest import Story
 
+pytestmark = pytest.mark.nightly
+
 PATIENCE = 60.0  # seconds; a minute of AWS is two here
 
 

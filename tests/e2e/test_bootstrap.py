@@ -16,6 +16,8 @@ from sandbox import place
 from sandbox.hand import Hand, Said
 from tests.e2e.conftest import PROJECT, told
 
+pytestmark = pytest.mark.nightly
+
 ACCOUNT = "000000000000"
 BUCKET = f"releasectl-{ACCOUNT}-eu-west-1"
 ISSUER = "token.actions.githubusercontent.com"

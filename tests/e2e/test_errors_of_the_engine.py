@@ -16,6 +16,8 @@ import pytest
 
 from tests.e2e.conftest import Said, Story, recorded, told
 
+pytestmark = pytest.mark.nightly
+
 UNKNOWN = "urn:pulumi:staging::release-controller::aws:s3/bucket:Bucket::attic"
 RUN = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "team/web", "GITHUB_RUN_ID": "19203"}
 

@@ -14,6 +14,8 @@ from sandbox.hand import Said
 from sandbox.remote import git
 from tests.e2e.conftest import PROJECT
 
+pytestmark = pytest.mark.nightly
+
 OPTIONS = (
     *("--service", "shop", "--account", "123456789012", "--region", "us-east-1", "--runtime", "fargate"),
     *("--vpc", "vpc-0123abcd", "--subnet", "subnet-0123abcd", "--subnet", "subnet-4567abcd"),

@@ -13,6 +13,8 @@ from sandbox.crash import SERVICE, applied, intended, reconciling, stepped
 from tests.e2e.conftest import Story
 from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered
 
+pytestmark = pytest.mark.nightly
+
 
 def test_killed_inside_a_slow_create_the_object_is_adopted_and_never_made_twice(story: Story) -> None:
     built = story.build_new("1.0.0")

@@ -5,7 +5,6 @@ minutes.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,8 @@ import pytest
 
 from sandbox import place
 from tests.e2e.conftest import PROJECT, Story
+
+pytestmark = pytest.mark.nightly
 
 NAME = "release-controller-staging-web"
 CLUSTER = "release-controller-staging"
@@ -49,10 +50,7 @@ def settle(
     story.commit(changes, f"Run on {runtime}")
 
 
-AT_NIGHT = pytest.mark.skipif(not os.environ.get("NIGHTLY"), reason="takes minutes; NIGHTLY=1 plays it")
-
-
-@pytest.fixture(scope="module", params=["fargate", pytest.param("ecs-express", marks=AT_NIGHT)])
+@pytest.fixture(scope="module", params=["fargate", "ecs-express"])
 def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """A sandbox whose environments are on the runtime, with nothing released yet."""
     sandbox = place.up(tmp_path_factory.mktemp("sandbox"), PROJECT)

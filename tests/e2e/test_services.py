@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import Story
+
+pytestmark = pytest.mark.nightly
 
 
 def test_of_two_services_of_which_one_fails_both_go_back_and_only_that_one_is_rejected(story: Story) -> None:

@@ -23,6 +23,8 @@ from tests.contract.waiting import until
 from tests.e2e.conftest import Story, told
 from tests.e2e.resting import at_rest, bumped, checkpoint, ended, operations, recovered
 
+pytestmark = pytest.mark.nightly
+
 # A person's own `pulumi up`, in a process that waits inside its program while the real engine holds the lock.
 PERSON = """
 import sys, time

@@ -9,6 +9,8 @@ import pytest
 from tests.sandbox.conftest import Laptop, until
 from tests.sandbox.fleet import BREAKER, ENDED, Fleet
 
+pytestmark = pytest.mark.nightly
+
 Push = Callable[..., str]
 BLUE_GREEN: Any = {"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 12, **BREAKER}
 CANARY: Any = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from releasectl.edges import aws
+from releasectl.edges import aws, live
 from releasectl.edges.live import Live
 from releasectl.outputs import Service
 from releasectl.verify import Answer, Observation
@@ -14,6 +14,13 @@ from tests.sandbox.fleet import Fleet
 from tests.sandbox.test_ecs_express import Express
 
 Push = Callable[..., str]
+
+
+def forget() -> None:
+    """Another test of this process may have made its client with the certificates of its own authority."""
+    aws.session.cache_clear()
+    live._client().close()
+    live._client.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +40,9 @@ def account(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    aws.session.cache_clear()
+    forget()
     yield
-    aws.session.cache_clear()
+    forget()
 
 
 @pytest.fixture

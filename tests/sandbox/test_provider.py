@@ -18,6 +18,8 @@ from sandbox.process import SandboxBroken
 from sandbox.provider.values import overlay
 from tests.sandbox.provider_engine import REGION, ROOT, Engine, start_provider
 
+pytestmark = pytest.mark.nightly
+
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

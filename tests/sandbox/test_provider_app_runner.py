@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi_aws as aws
+import pytest
 from mypy_boto3_apprunner.type_defs import HealthCheckConfigurationTypeDef
 
 from tests.sandbox.conftest import Laptop, source
 from tests.sandbox.provider_engine import Engine
+
+pytestmark = pytest.mark.nightly
 
 IMAGE_PATH = "sourceConfiguration.imageRepository.imageIdentifier"
 

@@ -15,6 +15,8 @@ from tests.sandbox.provider_engine import REGION, Engine
 from tests.sandbox.provider_fargate import ROLE, container, fargate
 from tests.sandbox.provider_life import Cloud
 
+pytestmark = pytest.mark.nightly
+
 Push = Callable[..., str]
 ACCOUNT = "000000000000"
 

@@ -11,6 +11,8 @@ import pytest
 from tests.sandbox.provider_engine import REGION, Engine
 from tests.sandbox.provider_life import Cloud
 
+pytestmark = pytest.mark.nightly
+
 Push = Callable[..., str]
 ACCOUNT = "000000000000"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role"

@@ -11,6 +11,8 @@ import pytest
 from tests.sandbox.conftest import Laptop
 from tests.sandbox.provider_engine import Engine
 
+pytestmark = pytest.mark.nightly
+
 DOMAIN = "app.example.com"
 
 

@@ -12,6 +12,8 @@ from tests.sandbox.provider_balancing import BALANCING, NETWORK
 from tests.sandbox.provider_engine import Engine, Run
 from tests.sandbox.provider_life import Cloud, Ids, Life, Paths
 
+pytestmark = pytest.mark.nightly
+
 
 @pytest.mark.parametrize("life", [NETWORK, BALANCING, ALERTS, ACCOUNTS], ids=lambda life: life.program.__name__)
 def test_a_whole_life(life: Life, provider: int, cloud: Cloud, tmp_path: Path) -> None:

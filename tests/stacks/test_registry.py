@@ -13,6 +13,8 @@ from stacks.registry import lifecycle_policy
 from tests.stacks.recording_engine import record
 from tests.stacks.texts import DIGEST, release_text, settings_text
 
+pytestmark = pytest.mark.nightly
+
 
 @dataclass(frozen=True)
 class Image:
