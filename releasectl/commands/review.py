@@ -37,6 +37,7 @@ class Verdict:
     body: str
     whole: str
     conclusion: str  # as GitHub's checks have it
+    error: str = ""  # the name of what was in the way
 
     @property
     def exit_code(self) -> int:
@@ -70,12 +71,14 @@ def command(number: int, *, environment: str, head: str, look: bool, approved: b
         _publish(seen, one, forge, world)
     _take_back(seen, forge)
     if as_json:
-        print_json(
-            [{"environment": one.environment, "verdict": one.conclusion, "title": one.title} for one in verdicts]
-        )
+        print_json([_as_data(one) for one in verdicts])
     else:
         click.echo("\n".join(f"{one.environment}: {one.title}" for one in verdicts) or "it is about no environment")
     raise click.exceptions.Exit(max((one.exit_code for one in verdicts), default=0))
+
+
+def _as_data(one: Verdict) -> dict[str, str]:
+    return {"environment": one.environment, "verdict": one.conclusion, "title": one.title, "error": one.error}
 
 
 def marker(environment: str) -> str:
@@ -106,7 +109,9 @@ def _judged(seen: Review, environment: str, forge: Forge, world: World, *, appro
         raise
     except ControllerError as error:
         body = f"### {code(environment)}: not previewed\n\n{text(error.message)}\n\n{text(error.remedy)}\n"
-        return Verdict(environment, f"not previewed: {error.message.splitlines()[0]}", body, body, "failure")
+        return Verdict(
+            environment, f"not previewed: {error.message.splitlines()[0]}", body, body, "failure", type(error).__name__
+        )
 
 
 def _previewed(seen: Review, environment: str, forge: Forge, world: World, *, approved: bool) -> Verdict:

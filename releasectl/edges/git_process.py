@@ -4,6 +4,7 @@ Comes in: arguments, and bytes for its standard input. Goes out: its standard ou
 words. Nobody is asked for a password, and what git says is English: edges/git_remote.py knows it by its words.
 """
 
+import base64
 import os
 import subprocess
 from collections.abc import Mapping
@@ -36,7 +37,23 @@ class GitFailed(ControllerError):
 def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables for git."""
     clean = {name: value for name, value in environment.items() if not name.startswith("GIT_") or name in _KEPT}
-    return clean | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return clean | _as_job(environment) | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def _as_job(environment: Mapping[str, str]) -> dict[str, str]:
+    """In a job of GitHub Actions its token, for that server alone: in no file, and on no command line.
+
+    So a checkout need not leave the token in the clone's configuration, where every later step could read it.
+    """
+    token, server = environment.get("GITHUB_TOKEN", ""), environment.get("GITHUB_SERVER_URL", "")
+    if environment.get("GITHUB_ACTIONS") != "true" or not token or not server.startswith("https://"):
+        return {}
+    basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{server.rstrip('/')}/.extraheader",
+        "GIT_CONFIG_VALUE_0": f"AUTHORIZATION: basic {basic}",
+    }
 
 
 @dataclass(frozen=True)

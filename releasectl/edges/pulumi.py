@@ -314,9 +314,15 @@ def _last_step(path: Path) -> str:
     return lines[-1] if lines else "nothing"
 
 
+# What a job of CI and the controller have for themselves: GitHub's tokens, the way to new ones, files that later steps
+# read. A program needs none of it, and one that is only proposed must not have it.
+_OURS = ("ACTIONS_", "GITHUB_", "GH_", "RUNNER_", "RELEASECTL_APP_")
+
+
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Ours, with the settings' variables where the person did not set one: that is the CLI's own precedence."""
-    return {"PULUMI_SKIP_UPDATE_CHECK": "1", **{k: v for k, v in variables.items() if v}, **os.environ}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {"PULUMI_SKIP_UPDATE_CHECK": "1", **{k: v for k, v in variables.items() if v}, **ours}
 
 
 def _tail(folder: Path) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from releasectl.edges.again import PATIENCE
 from releasectl.edges.git import Git, NotARepository
-from releasectl.edges.git_process import GitFailed
+from releasectl.edges.git_process import GitFailed, GitProcess, scrubbed
 from releasectl.edges.git_remote import MissingRemote, RemoteDenied, RemoteUnreachable
 from releasectl.errors import Stale, UnknownCommit
 from tests.contract.conftest import Remote, git
@@ -361,3 +361,17 @@ def test_words_of_git_are_understood_in_any_language(remote: Remote, monkeypatch
 
     with pytest.raises(RemoteDenied):
         clone.commit("main", "No", lambda _tip: {"a": b""})
+
+
+def test_a_jobs_token_goes_to_its_own_server_alone_and_into_no_file(remote: Remote) -> None:
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_TOKEN": "ghs_secret", "GITHUB_SERVER_URL": "https://github.example"}
+    clone = remote.clone("clone")
+    process = GitProcess(clone.root, scrubbed(os.environ | job))
+
+    def header(url: str, process: GitProcess = process) -> str:
+        return process.call("config", "--get-urlmatch", "http.extraheader", url).stdout.decode().strip()
+
+    assert header("https://github.example/o/r") == "AUTHORIZATION: basic eC1hY2Nlc3MtdG9rZW46Z2hzX3NlY3JldA=="
+    assert header("https://elsewhere.example/o/r") == ""
+    assert header("https://github.example/o/r", GitProcess(clone.root, scrubbed(os.environ))) == ""
+    assert "secret" not in (clone.root / ".git" / "config").read_text()

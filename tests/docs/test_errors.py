@@ -12,6 +12,7 @@ from releasectl.errors_reference import main as write_page
 from tests.docs.pages import PROJECT
 
 PROVING = {
+    "judged",
     "told",
     "recorded",
     "diagnosed",

@@ -92,6 +92,13 @@ def restarted(time: str, more: str = "") -> Change:
     return edit('restart: ""', f'restart: "2026-11-26T{time}:00Z"{more}')
 
 
+def judged(said: Said, error: str) -> None:
+    """The verdict is a no, for this error."""
+    assert said.code == 1, said.err
+    assert [one["error"] for one in said.json] == [error]
+    assert "Traceback" not in said.err
+
+
 def canary(root: Path) -> None:
     """A program that says, wherever it runs, that it ran, and with what."""
     program = root / "stacks" / "__main__.py"
@@ -147,11 +154,11 @@ def test_a_program_change_smuggled_with_data_gets_no_preview_and_runs_nowhere(
     number = place.propose(f"smuggle-{name.replace(' ', '-')}", smuggle)
 
     looked = place.review(number, "--look", "--json")
-    said = place.review(number, "--environment", "staging")
+    said = place.review(number, "--environment", "staging", "--json")
 
     assert (looked.code, looked.json["kind"]) == (0, "code")
     assert place.output("kind") == "code"
-    assert said.code == 1
+    judged(said, "NotPreviewed")
     assert not (place.theirs.parent / "stolen").exists()
     (comment,) = place.comments(number)
     assert "not previewed" in comment.body
@@ -170,6 +177,22 @@ def test_an_approved_program_is_previewed_at_the_head_that_was_approved_and_no_o
     assert place.checks(head)["preview staging"] == "success"
     told(later, "HeadMoved", 1)
     assert not (place.theirs.parent / "stolen").exists()
+
+
+def test_an_approved_program_gets_nothing_that_belongs_to_the_job(place: Desks) -> None:
+    number = place.propose("curious", canary)
+    head = git(place.theirs, "rev-parse", "HEAD")
+
+    said = place.review(
+        number, "--approved", "--head", head, "--environment", "staging",
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN="a-way-to-roles", GITHUB_ENV="/nowhere",
+    )  # fmt: skip
+
+    seen = place.theirs.parent / "stolen"
+    assert said.code == 0, said.err
+    assert "PULUMI" in seen.read_text(), "it ran"
+    assert not any(word in seen.read_text() for word in ("GITHUB_", "ACTIONS_", "a-way-to-roles"))
+    seen.unlink()
 
 
 def test_without_a_head_nothing_was_approved(place: Desks) -> None:
@@ -272,10 +295,10 @@ def test_what_main_changed_since_is_asked_to_be_taken_in(place: Desks) -> None:
     before = place.story.read(PATH)
     place.story.commit({PATH: before + b"# touched\n"})
 
-    said = place.review(number)
+    said = place.review(number, "--json")
     place.story.commit({PATH: before})
 
-    assert said.code == 1
+    judged(said, "OutOfDate")
     assert "Update the branch with main" in place.comments(number)[0].body
 
 
