@@ -11,6 +11,7 @@ from functools import partial
 from releasectl.doctor import Diagnosis, Question, Subject, known
 from releasectl.doctor_facts import Branch, Forge, Place
 from releasectl.pipeline import Environment
+from releasectl.ready_account import BUILD_ROLE, DEPLOY_ROLE, REGION, preview_role, region
 
 RECORD = "deployments"
 # The older kind of protection forbids both by itself.
@@ -82,8 +83,7 @@ def _kept(subject: Subject, branch: Branch) -> list[Diagnosis]:
 
 def given(environments: Sequence[Environment], subject: Subject, variables: Mapping[str, str]) -> Iterator[Diagnosis]:
     """What jobs outside of GitHub's environments need."""
-    names = [each.name.upper().replace("-", "_") for each in environments]
-    wanted = ["AWS_BUILD_ROLE", *(f"AWS_{what}_{name}" for name in names for what in ("PREVIEW_ROLE", "REGION"))]
+    wanted = [BUILD_ROLE, *(of(each.name) for each in environments for of in (preview_role, region))]
     yield from _complete(subject, wanted, variables)
 
 
@@ -103,7 +103,7 @@ def place(environment: Environment, subject: Subject, found: Place | None) -> It
     else:
         reviewers = "and asks reviewers" if "required_reviewers" in found.rules else "and asks no reviewers"
         yield subject.fine(f"its jobs run from chosen branches alone, {reviewers}")
-    yield from _complete(subject, ["AWS_DEPLOY_ROLE", "AWS_REGION"], found.variables)
+    yield from _complete(subject, [DEPLOY_ROLE, REGION], found.variables)
 
 
 def _complete(subject: Subject, wanted: Sequence[str], variables: Mapping[str, str]) -> Iterator[Diagnosis]:

@@ -11,6 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 BACKEND, BOUNDARY = "release-controller:backend", "release-controller:boundary"
+BUILD_ROLE = "AWS_BUILD_ROLE"  # a variable of the repository
+DEPLOY_ROLE, REGION = "AWS_DEPLOY_ROLE", "AWS_REGION"  # of each of GitHub's environments
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,13 @@ class Ready:
 
     def variables(self) -> dict[str, str]:
         """Variables of the repository, for jobs that run in none of GitHub's environments."""
-        known = {f"AWS_PREVIEW_ROLE_{_variable(name)}": one.preview for name, one in self.environments.items()}
-        regions = {f"AWS_REGION_{_variable(name)}": one.region for name, one in self.environments.items()}
-        return {**({"AWS_BUILD_ROLE": self.build} if self.build else {}), **known, **regions}
+        known = {preview_role(name): one.preview for name, one in self.environments.items()}
+        regions = {region(name): one.region for name, one in self.environments.items()}
+        return {**({BUILD_ROLE: self.build} if self.build else {}), **known, **regions}
 
     def of_environments(self) -> dict[str, dict[str, str]]:
         """Environments to make on GitHub, and the variables of each."""
-        return {
-            name: {"AWS_DEPLOY_ROLE": one.deploy, "AWS_REGION": one.region} for name, one in self.environments.items()
-        }
+        return {name: {DEPLOY_ROLE: one.deploy, REGION: one.region} for name, one in self.environments.items()}
 
     def as_json(self) -> dict[str, object]:
         """All of it."""
@@ -103,6 +103,16 @@ class Ready:
                 f"  gh variable set {key} {where} --env {name} --body {value}" for key, value in variables.items()
             ]
         return "\n".join([*lines, "", "More: docs/account.md"])
+
+
+def preview_role(environment: str) -> str:
+    """The variable of the repository that holds the role of the environment's previews."""
+    return f"AWS_PREVIEW_ROLE_{_variable(environment)}"
+
+
+def region(environment: str) -> str:
+    """The variable of the repository that holds the environment's region."""
+    return f"AWS_REGION_{_variable(environment)}"
 
 
 def _variable(name: str) -> str:

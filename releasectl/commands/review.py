@@ -22,6 +22,7 @@ from releasectl.edges.github.errors import GithubDenied
 from releasectl.errors import ControllerError
 from releasectl.forge import Forge, Report
 from releasectl.preview import Preview
+from releasectl.ready_account import preview_role, region
 from releasectl.review import HeadMoved, Review
 from releasectl.world import World
 
@@ -91,7 +92,7 @@ def _tell_kind(seen: Review, *, as_json: bool) -> None:
     kind = "code" if seen.changes.code else "data" if not seen.reason else "none"
     may = kind if not (kind == "code" and seen.pull.is_foreign) else "none"
     told = {"kind": may, "head": seen.pull.commit, "reason": seen.reason, "environments": list(seen.environments)}
-    Actions(os.environ).output(kind=may, head=seen.pull.commit, environments=json.dumps(seen.environments))
+    Actions(os.environ).output(kind=may, head=seen.pull.commit, environments=json.dumps(_matrix(seen)))
     if seen.reason:
         Actions(os.environ).summary(f"Pull request {seen.pull.number} is not previewed: {text(seen.reason)}.")
     if as_json:
@@ -99,6 +100,15 @@ def _tell_kind(seen: Review, *, as_json: bool) -> None:
     else:
         about = ", ".join(seen.environments) or "no environment"
         click.echo(f"{may}: about {about}{f'; {seen.reason}' if seen.reason else ''}")
+
+
+def _matrix(seen: Review) -> list[dict[str, str]]:
+    """For the jobs that follow: names of main's pipeline, each with its role and region as the repository has them."""
+    known = json.loads(os.environ.get("RELEASECTL_VARIABLES") or "{}")
+    return [
+        {"name": name, "role": known.get(preview_role(name), ""), "region": known.get(region(name), "")}
+        for name in seen.environments
+    ]
 
 
 def _judged(seen: Review, environment: str, forge: Forge, world: World, *, approved: bool) -> Verdict:
