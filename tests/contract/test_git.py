@@ -361,3 +361,19 @@ def test_words_of_git_are_understood_in_any_language(remote: Remote, monkeypatch
 
     with pytest.raises(RemoteDenied):
         clone.commit("main", "No", lambda _tip: {"a": b""})
+
+
+def test_what_landed_by_a_merge_is_the_merge_and_not_what_was_written_days_before(remote: Remote) -> None:
+    clone = remote.clone("clone")
+    written = remote.commit({"releases/staging.yaml": b"two\n"}, branch="work", subject="Two")
+    remote.commit({"README.md": b"x"}, subject="Words")
+    git(remote.folder / "bo", "merge", "--quiet", "--no-ff", "--no-edit", "work")
+    git(remote.folder / "bo", "push", "--quiet", "origin", "main")
+    merge = remote.tip()
+    later = remote.commit({"README.md": b"y"}, subject="More words")
+    clone.fetch()
+
+    found = clone.landed(later, "releases/staging.yaml")
+
+    assert found is not None
+    assert found.commit == merge != written
