@@ -21,7 +21,7 @@ _PLAIN = frozenset(" ,.;/'()=+-")
 
 def comment(seen: Preview) -> str:
     """The whole comment. What does not fit is cut at a line and said."""
-    return _cut([*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)])
+    return cut([*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)])
 
 
 def text(value: object, most: int = 2000) -> str:
@@ -119,12 +119,13 @@ def _foot(seen: Preview) -> Iterator[str]:
     )
 
 
-def _cut(lines: list[str]) -> str:
+def cut(lines: list[str]) -> str:
+    """The lines, as far as a comment holds them."""
     kept: list[str] = []
     room = LIMIT
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            return "\n".join((*kept, "", "*The rest is cut: see the output of the check.*", ""))
+            return "\n".join((*kept, "", "*The rest is cut: see the output of the run.*", ""))
         kept.append(line)
     return "\n".join((*kept, ""))
