@@ -17,12 +17,14 @@ from sandbox.github.door import opened
 from sandbox.github.github import Github
 from sandbox.github.repository import Repository
 from sandbox.image import Image
+from tests.e2e.by_hand import NAME, Hand
 from tests.e2e.conftest import Said, Story, told
 
 RUN = "https://github.example/team/shop/actions/runs/7"
 MARKER = "<!-- release-controller: release staging -->"
 HOSTILE = "1.1.0 @team <img src=x> [x](https://evil.example)"
 BROKEN = {"WEB_FAIL": "health"}
+LATENCY = f"{NAME}-latency"
 
 
 @dataclass(frozen=True)
@@ -176,3 +178,63 @@ def test_a_summary_that_cannot_be_written_stops_nothing(watched: Watched) -> Non
 
     assert said.code == 0, said.err
     assert "writing the step's summary to /nowhere/summary.md" in said.err
+
+
+# ---- drift ----
+
+
+def issues(watched: Watched) -> list[tuple[str, str]]:
+    return [(one.state, one.body) for one in watched.github.state.issues.values()]
+
+
+def test_drift_is_one_issue_from_its_first_sight_to_its_end(watched: Watched) -> None:
+    look, hand = ("drift", "staging", "--issue"), Hand(watched.story, ())
+    planted = watched.desk.issue("mallory", "Drift in staging", "<!-- release-controller: drift staging -->\nnone")
+    assert watched.story.releasectl(*look).code == 0
+    assert len(issues(watched)) == 1, "nothing to tell"
+    [threshold] = {one["Threshold"] for one in hand.cloudwatch.describe_alarms(AlarmNames=[LATENCY])["MetricAlarms"]}
+
+    hand.alarm(Threshold=9000.0)
+    first = watched.story.releasectl(*look)
+    again = watched.story.releasectl(*look)
+    hand.alarm(Threshold=8000.0)
+    other = watched.story.releasectl(*look)
+    _, told_last = issues(watched)
+    hand.alarm(Threshold=threshold)
+    clean = watched.story.releasectl(*look)
+
+    assert [said.code for said in (first, again, other, clean)] == [1, 1, 1, 0], other.err
+    assert told_last[0] == "open"
+    assert "<code>MetricAlarm web-latency</code> | <code>threshold</code>" in told_last[1]
+    assert "<code>8000" in told_last[1]
+    assert [state for state, _ in issues(watched)] == ["open", "closed"]
+    assert "No drift any more" in issues(watched)[-1][1]
+    assert watched.github.state.issues[planted].body.endswith("none")
+    edits = [one for one in watched.desk.events() if one["name"] == "issues"]
+    assert [one["more"]["action"] for one in edits] == ["opened", "edited", "closed"]
+
+
+def test_that_nobody_can_say_is_an_issue_too_and_github_s_bad_day_hides_no_answer(watched: Watched) -> None:
+    look = ("drift", "staging", "--issue", "--json")
+    nowhere = {"AWS_ENDPOINT_URL_APPRUNNER": "http://127.0.0.1:9", "RELEASECTL_PATIENCE": "0"}
+    unsaid = watched.story.releasectl(*look, **nowhere)
+    state, body = issues(watched)[-1]
+    watched.desk.order("broken", times=10_000)
+    hidden = watched.story.releasectl(*look, **nowhere)
+    untold = watched.story.releasectl(*look, RELEASECTL_PATIENCE="0")
+    watched.desk.calm()
+
+    assert (unsaid.code, state) == (3, "open"), unsaid.err
+    assert "nobody can say" in body
+    assert hidden.json["error"] == unsaid.json["error"]
+    assert "looking through the open issues" in hidden.err
+    assert (untold.code, "GithubUnreachable" in untold.out) == (3, True), "a yes that nobody hears is none"
+    assert watched.story.releasectl(*look).code == 0
+    assert issues(watched)[-1][0] == "closed"
+
+
+def test_an_issue_is_for_looking_alone(watched: Watched) -> None:
+    said = watched.story.releasectl("drift", "staging", "--issue", "--remediate")
+
+    assert said.code == 2
+    assert "--issue goes with looking alone" in said.err
