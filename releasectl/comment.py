@@ -22,7 +22,7 @@ _PLAIN = frozenset(" ,.;/'()=+-")
 def comment(seen: Preview, *, most: int = LIMIT, rest: str = "") -> str:
     """The whole comment. What is over `most` characters is cut at a line and said; `rest` is a URL that has it all."""
     lines = [*_head(seen), *_table(seen), *_gates(seen), *_notes(seen.notes), *_foot(seen)]
-    return _cut(lines, most, f"<{rest}>" if rest else "the output of the check")
+    return cut(lines, most, f"<{rest}>" if rest else "the output of the run")
 
 
 def text(value: object, most: int = 2000) -> str:
@@ -120,7 +120,8 @@ def _foot(seen: Preview) -> Iterator[str]:
     )
 
 
-def _cut(lines: list[str], most: int, rest: str) -> str:
+def cut(lines: list[str], most: int = LIMIT, rest: str = "the output of the run") -> str:
+    """The lines, as far as `most` characters go; `rest` says where all of them are."""
     kept: list[str] = []
     room = most
     for line in lines:

@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from releasectl import apply, evidence, plan, recover, report, target, verify
+from releasectl import apply, evidence, paging, plan, recover, target, verify
 from releasectl.admission import Evidence, admit
 from releasectl.drift import NoRepair, Refreshed
 from releasectl.errors import ControllerError, Finding, Interrupted, Retry
 from releasectl.evidence import Copy
-from releasectl.next_step import ATTEMPTS
 from releasectl.outputs import Outputs, Service
 from releasectl.outputs import read as read_outputs
 from releasectl.record import Deployment, Ended, Kind, Moment, Phase, new_id
@@ -69,11 +68,13 @@ def release(
     early: Evidence,
     attempt: int,
     mending: Mending | None = None,
+    late: str = "",
 ) -> Deployment:
     """Make the environment run `wanted`; the deployment with its verdict. Raises only while nothing was changed.
 
     `history` is the environment's, newest first; `early` the evidence that needed no plan; `mending` is for a new
-    drift fix: its reason is what it finds. Raises Interrupted and KeyboardInterrupt also later, once that is on record.
+    drift fix: its reason is what it finds; `late` is what to say of its merge. Raises Interrupted and KeyboardInterrupt
+    also later, once that is on record.
     """
     check_program(wanted, world)
     last = history[0] if history else None
@@ -96,7 +97,7 @@ def release(
             for no in admission.nos:
                 world.say(f"{wanted.environment}: {no}")
             deployment = _intent(wanted, planned, world, identifier=identifier, now=now, attempt=attempt)
-            deployment = _asked_for(replace(deployment, kind=early.kind), asked)
+            deployment = _asked_for(replace(deployment, kind=early.kind, late=late), asked)
             if admission.refused:
                 return refuse(deployment, admission.refused, world, last)
             deployment = _with_baseline(deployment, last, world)
@@ -207,7 +208,7 @@ def prove(deployment: Deployment, world: World) -> Deployment:
         serving={proof.service: proof.serving for proof in proofs},
         log={proof.service: proof.log for proof in proofs if proof.health is not Health.HEALTHY and proof.log},
     )
-    _tell(deployment, world)
+    paging.page(deployment, world)
     return deployment
 
 
@@ -215,7 +216,7 @@ def errored(deployment: Deployment, error: ControllerError, world: World) -> Dep
     """Our machinery broke after the intent was written; the next pass tries again."""
     message = f"{error.message} - {error.remedy}"
     deployment = world.records.add(deployment, Moment(Phase.ERRORED, world.clock.now(), message))
-    _tell(deployment, world)
+    paging.page(deployment, world)
     return deployment
 
 
@@ -384,16 +385,3 @@ def _verdict(phase: Phase, proofs: tuple[Proof, ...], findings: tuple[Finding, .
         proven = ", ".join(f"{proof.service} runs {proof.serving}" for proof in proofs)
         return f"proven: {proven}" if proven else "the environment is there; no service has a digest yet"
     return "; ".join(finding.message for finding in findings)
-
-
-def _tell(deployment: Deployment, world: World) -> None:
-    """Page about what people have to look at. A page that cannot be sent must not turn a verdict into an error."""
-    topic = str(deployment.outputs.get("topic") or "")
-    tried_again = deployment.phase is Phase.ERRORED and deployment.attempt < ATTEMPTS
-    if deployment.phase is Phase.LIVE or tried_again or not topic.startswith("arn:"):
-        return
-    subject = f"{deployment.environment}: release {deployment.phase}"
-    try:
-        world.notifier.tell(topic.split(":")[3], topic, subject=subject, text=report.deployment(deployment))
-    except ControllerError as error:
-        world.say(f"telling {topic}: {error.message}")

@@ -80,6 +80,30 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class Issue:
+    """An issue, which is no pull request."""
+
+    number: int
+    url: str
+    title: str
+    body: str
+    author: Actor
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A deployment as the forge shows it, by its newest status; `key` is what we know it by."""
+
+    id: int
+    key: str
+    state: str = ""
+    url: str = ""
+    log: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """A check run that a commit has; `conclusion` is "" until it is completed."""
 
@@ -164,6 +188,9 @@ class Pulls(Protocol):
     def find(self, head: str, base: str = MAIN) -> Pull | None:
         """The open one of a branch of this repository; a fork's branch of the same name is none."""
 
+    def of(self, commit: str) -> tuple[Pull, ...]:
+        """Those that brought a commit of main, by merging it or by its merge; () of a commit that came without one."""
+
     def create(self, head: str, title: str, body: str, *, base: str = MAIN) -> Pull:
         """Open one; the open one of the branch where there is one already."""
 
@@ -193,6 +220,19 @@ class Comments(Protocol):
         """Write or edit ours in place; nobody else's is ever touched."""
 
 
+class Issues(Protocol):
+    """Issues; ours are known as our comments are. Only open ones are looked at: a closed one is a story that ended."""
+
+    def find(self, marker: str) -> Issue | None:
+        """Our open one with this marker, of several the oldest."""
+
+    def put(self, marker: str, title: str, body: str) -> Issue:
+        """Open ours, or edit the open one in place; others of ours with the marker are closed."""
+
+    def close(self, marker: str, body: str) -> Issue | None:
+        """Give our open one its last text and close it; None where there is none."""
+
+
 class Checks(Protocol):
     """Check runs."""
 
@@ -205,6 +245,9 @@ class Checks(Protocol):
 
 class Mirror(Protocol):
     """The forge's own page of deployments, which mirrors our record."""
+
+    def newest(self, environment: str) -> Shown | None:
+        """The newest of ours, in two questions however many there are."""
 
     def open(self, environment: str, commit: str, *, key: str, description: str = "") -> int:
         """Show a deployment, known by `key`; its id there. Asked again, the same."""
@@ -253,6 +296,10 @@ class Forge(Protocol):
     @property
     def comments(self) -> Comments:
         """Comments."""
+
+    @property
+    def issues(self) -> Issues:
+        """Issues."""
 
     @property
     def checks(self) -> Checks:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from releasectl import deploy, evidence, recover, target, way_back
+from releasectl import deploy, evidence, missed, recover, target, way_back
 from releasectl.admission import Evidence, admit
 from releasectl.errors import ControllerError, Interrupted, Retry, UnknownCommit
 from releasectl.evidence import LOOK_BACK
@@ -43,11 +43,13 @@ class Standing:
         return self.situation.last
 
 
-def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool = True) -> Standing:
+def reconcile(
+    environment: str, world: World, *, retry: bool = False, wait: bool = True, prompt: bool = False
+) -> Standing:  # fmt: skip
     """Steps until the environment rests, stalls or waits for something that is not ours.
 
     `retry` tries a stalled release once more; without `wait` it also returns where it would have to back off, and
-    raises StackLocked at once.
+    raises StackLocked at once. `prompt` says that each merge should start a run: one that did not is told.
     """
     said_no, patience = False, LOCK_PATIENCE if wait else 0.0
     while True:
@@ -67,7 +69,7 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
             world.clock.sleep(max(0.0, (step.until - world.clock.now()).total_seconds()))
             continue
         try:
-            deployment = act(standing, step, world)
+            deployment = act(standing, step, world, late=_missed(standing, step, world) if prompt else "")
         except StackLocked as error:
             if patience <= 0:
                 raise
@@ -84,12 +86,14 @@ def reconcile(environment: str, world: World, *, retry: bool = False, wait: bool
         said_no = said_no or (deployment is not None and deployment.phase in (Phase.FAILED, Phase.REFUSED))
 
 
-def reconcile_all(world: World, *, wait: bool = True) -> Iterator[tuple[str, Standing | ControllerError]]:
+def reconcile_all(
+    world: World, *, wait: bool = True, prompt: bool = False
+) -> Iterator[tuple[str, Standing | ControllerError]]:
     """Every environment, in the order of the pipeline; what is wrong with one stops no other."""
     pipeline = target.read_pipeline(world.desired, world.desired.fetch())
     for each in pipeline.environments:
         try:
-            yield each.name, reconcile(each.name, world, wait=wait)
+            yield each.name, reconcile(each.name, world, wait=wait, prompt=prompt)
         except Interrupted:  # it was meant for all
             raise
         except ControllerError as error:
@@ -148,7 +152,7 @@ def rollback_branch(bad: Deployment) -> str:
     return f"releasectl/rollback-{bad.environment}-{bad.id}"
 
 
-def act(standing: Standing, step: Step, world: World) -> Deployment | None:
+def act(standing: Standing, step: Step, world: World, *, late: str = "") -> Deployment | None:
     """Do one step. Raises what a release raises before it changed anything."""
     last = standing.deployment
     if step.action is Action.REFUSE:
@@ -160,12 +164,26 @@ def act(standing: Standing, step: Step, world: World) -> Deployment | None:
             history=standing.situation.history,
             early=standing.evidence,
             attempt=step.attempt,
+            late=late,
         )
     if step.action is Action.ROLL_BACK:
         roll_back(standing, world)
         return last
     with world.engine.hold(recover.work_folder(last, world)) as alone:
         return _go_on(standing, last, step, world) if alone else last
+
+
+def _missed(standing: Standing, step: Step, world: World) -> str:
+    """What to say of a merge that started nothing, before what it brought is released after all."""
+    wanted = standing.target
+    merged = world.desired.landed(wanted.commit, *wanted.files)
+    ready = world.desired.landed(wanted.commit, *missed.gate_paths(wanted))
+    if step.action is not Action.RELEASE or merged is None or ready is None:
+        return ""
+    said = missed.missed(wanted, standing.evidence, standing.deployment, merged=merged.at, ready=ready.at)
+    if said:
+        world.say(f"{wanted.environment}: {said}")
+    return said
 
 
 def _go_on(standing: Standing, last: Deployment, step: Step, world: World) -> Deployment:

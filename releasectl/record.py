@@ -121,6 +121,7 @@ class Deployment:
     attempt: int = 1
     ended: Ended = Ended.BY_ITSELF
     notes: tuple[Moment, ...] = ()  # what people did about it: a lock that was cleared by hand
+    late: str = ""  # that its merge had started nothing
     kind: Kind = Kind.CHANGE
     action: str = ""  # what releasectl did to make the commit: bump, automatic-rollback; "" for a person
     watch: float = 0.0  # seconds over which the services have to be well

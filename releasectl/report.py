@@ -51,6 +51,7 @@ def deployment(recorded: Deployment) -> str:
     lines = [
         f"{recorded.environment} {recorded.phase}: {recorded.message}",
         f"deployment {recorded.id} of {recorded.commit[:12]}, by {recorded.by}: {recorded.reason}",
+        *([recorded.late] if recorded.late else []),
         *(f"- {finding}" for finding in recorded.findings),
         *(f"{note.at:%Y-%m-%d %H:%M} UTC: {note.message}" for note in recorded.notes),
     ]

@@ -15,6 +15,7 @@ from releasectl.apply import Result
 from releasectl.drift import Refreshed
 from releasectl.image_facts import ImageFacts
 from releasectl.locks import Lock
+from releasectl.missed import Landed
 from releasectl.outputs import Service
 from releasectl.plan import Plan
 from releasectl.record import Deployment, Holder, Moment, Worker
@@ -49,6 +50,9 @@ class Desired(Protocol):
 
     def commits(self, older: str, newer: str, *paths: str) -> tuple[Commit, ...]:
         """What `newer` has and `older` has not, newest first, as far as it changed one of the paths."""
+
+    def landed(self, commit: str, *paths: str) -> Landed | None:
+        """Which commit of main's own line, up to `commit`, last changed one of the paths, and when; None for none."""
 
     def user(self) -> str:
         """The name of whoever commits here."""

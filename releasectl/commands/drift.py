@@ -1,16 +1,20 @@
 """The command that looks for drift, and the two ways out: take it back, or propose it as what should run."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from releasectl import drift as found_drift
-from releasectl import mend, proposals, report
+from releasectl import drift_issue, mend, proposals, report
 from releasectl.commands import as_json, commit, named, print_json, real_world, say, wanted_at
+from releasectl.commands.proposing import real_forge
 from releasectl.commands.release import NotThere, proposed, pull_request, rejections_of, require_open
 from releasectl.drift import DIGEST, Drift
+from releasectl.errors import ControllerError, NotSettled
 from releasectl.evidence import LOOK_BACK
+from releasectl.forge import Issue, Issues
 from releasectl.mend import Mended
 from releasectl.outputs import read as read_outputs
 from releasectl.preview import gate_as_json
@@ -20,6 +24,7 @@ from releasectl.target import release_path
 from releasectl.world import World
 
 WAITING = 4
+UNTOLD = 3
 
 
 @click.command()
@@ -27,25 +32,53 @@ WAITING = 4
 @click.option("--remediate", is_flag=True, help="Take all of it back: deploy the same release again.")
 @click.option("--reason", default="", help="Why it is taken back; for the record.")
 @click.option("--adopt", is_flag=True, help="Propose the digest that runs, on a branch.")
+@click.option("--issue", is_flag=True, help="On GitHub: keep one open issue while there is drift.")
 @as_json
-def drift(environment: str, *, remediate: bool, reason: str, adopt: bool, as_json: bool) -> None:
+def drift(environment: str, *, remediate: bool, reason: str, adopt: bool, issue: bool, as_json: bool) -> None:
     """Tell what was changed, deleted or added by hand in ENVIRONMENT since the last deployment. Changes nothing.
 
-    Exits with 0 when there is none, with 1 when there is, with 3 when nobody can say.
+    Exits with 0 when there is none, with 1 when there is, with 3 when nobody can say. With --issue also with 3 when
+    there is none and GitHub cannot be told so.
     """
     if (reason and not remediate) or (adopt and remediate):
         raise click.UsageError("--reason goes with --remediate, and --adopt alone.")
-    world = real_world()
+    if issue and (remediate or adopt):
+        raise click.UsageError("--issue goes with looking alone.")
+    world, issues = real_world(), real_forge().issues if issue else None
     if remediate:
         _tell_mended(environment, mend.mend(environment, world, reason=reason), as_json=as_json)
         return
-    with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:
-        found = mend.look(environment, world, folder=Path(folder) / "drift")
+    found = _looked(environment, world, issues)
     if adopt:
         _adopt(found, world, as_json=as_json)
         return
     _tell(found, as_json=as_json)
+    if issues and (kept := _told_on(lambda: drift_issue.keep(found, issues), is_enough=bool(found.all))):
+        say(f"{environment}: {kept.url} is {'open' if kept.is_open else 'closed'}")
     raise click.exceptions.Exit(1 if found.all else 0)
+
+
+def _looked(environment: str, world: World, issues: Issues | None) -> Drift:
+    """What is found. That nobody can say is told in the issue, too, unless somebody is at work there right now."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:
+            return mend.look(environment, world, folder=Path(folder) / "drift")
+    except ControllerError as error:
+        if issues and error.exit_code == UNTOLD and not isinstance(error, NotSettled):
+            untold = error
+            _told_on(lambda: drift_issue.keep_untold(environment, untold, issues), is_enough=True)
+        raise
+
+
+def _told_on(telling: Callable[[], Issue | None], *, is_enough: bool) -> Issue | None:
+    """An issue that cannot be written is only said where the command ends with more than a yes by itself."""
+    try:
+        return telling()
+    except ControllerError as error:
+        if not is_enough:
+            raise
+        say(f"{error.message}\n  {error.remedy}")
+        return None
 
 
 def _tell(found: Drift, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ in between, all of it is looked at again.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -36,12 +36,12 @@ WAITING = 4
 Ancestry = Callable[[str, str], bool]
 
 
-def real_forge() -> Forge:
-    """GitHub, as the environment and the clone's remote say. Raises NoGithub."""
+def real_forge(patience: float | None = None) -> Forge:
+    """GitHub, as the environment and the clone's remote say; `patience` in seconds. Raises NoGithub."""
     from releasectl.edges.github import Github  # noqa: PLC0415
     from releasectl.edges.github.account import Account  # noqa: PLC0415
 
-    return Github(Account.read(os.environ, clone().remote_url()))
+    return Github(replace(Account.read(os.environ, clone().remote_url()), patience=patience))
 
 
 @dataclass(frozen=True)

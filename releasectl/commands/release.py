@@ -15,6 +15,7 @@ from releasectl import reconcile as loop
 from releasectl.brakes import Verdict
 from releasectl.commands import Committed, as_json, clone, commit, named, print_json, real_world, say, wanted_at
 from releasectl.commands.proposing import Bump, by_pull_request, real_forge
+from releasectl.commands.watching import Watched, watching
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
 from releasectl.outputs import read as read_outputs
@@ -70,18 +71,25 @@ class BranchLeft(ControllerError):
 @click.option("--all", "every", is_flag=True, help="Every environment, in the order of the pipeline.")
 @click.option("--retry", is_flag=True, help="Try a stalled release once more.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the next attempt; exit 4 instead.")
+@click.option("--github", "on_github", is_flag=True, help="Show it on GitHub: deployments, pull requests, the summary.")
 @as_json
-def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: bool, as_json: bool) -> None:
+def reconcile(
+    environment: str | None, *, every: bool, retry: bool, no_wait: bool, on_github: bool, as_json: bool
+) -> None:  # fmt: skip
     """Make ENVIRONMENT run what main says, prove it, record it.
 
-    With --all the exit code is the worst: 3 before 2 before 1 before 4 before 0.
+    With --all the exit code is the worst: 3 before 2 before 1 before 4 before 0. With --github what waits ends with 0.
     """
     if every == bool(environment) or (every and retry):
         raise click.UsageError("Name an environment, or --all without --retry.")
-    if not environment:
-        _reconcile_all(wait=not no_wait, as_json=as_json)
-        return
-    standing = loop.reconcile(environment, real_world(), retry=retry, wait=not no_wait)
+    with watching(environment, on_github=on_github) as watched:
+        if not environment:
+            _reconcile_all(watched, wait=not no_wait, as_json=as_json)
+            return
+        standing = loop.reconcile(
+            environment, watched.world, retry=retry, wait=not no_wait, prompt=watched.prompt
+        )  # fmt: skip
+        watched.passed(environment, standing)
     if as_json:
         print_json(loop.as_json(standing))
     elif standing.deployment:
@@ -92,7 +100,9 @@ def reconcile(environment: str | None, *, every: bool, retry: bool, no_wait: boo
         say(f"Next: releasectl {following} {environment}")
     else:
         click.echo(plain(f"{environment}: {standing.step.reason}"))
-    raise click.exceptions.Exit(standing.exit_code)
+    # On GitHub whoever waits is woken by the next run, and a red job would call a person for nothing.
+    is_fine = on_github and standing.exit_code == WAITING
+    raise click.exceptions.Exit(0 if is_fine else standing.exit_code)
 
 
 def _worth_telling(standing: loop.Standing) -> list[Deployment]:
@@ -102,10 +112,11 @@ def _worth_telling(standing: loop.Standing) -> list[Deployment]:
     return [*failed, newest]
 
 
-def _reconcile_all(*, wait: bool, as_json: bool) -> None:
+def _reconcile_all(watched: Watched, *, wait: bool, as_json: bool) -> None:
     told: list[dict[str, object]] = []
     codes = []
-    for name, outcome in loop.reconcile_all(real_world(), wait=wait):
+    for name, outcome in loop.reconcile_all(watched.world, wait=wait, prompt=watched.prompt):
+        watched.passed(name, outcome)
         codes.append(outcome.exit_code)
         if isinstance(outcome, ControllerError):
             told.append({"environment": name, **outcome.as_json()})

@@ -17,8 +17,9 @@ from releasectl import preview as proposal
 from releasectl.commands import as_json, clone, print_json, real_world, say
 from releasectl.commands.proposing import real_forge
 from releasectl.comment import code, text
-from releasectl.edges.actions import Actions
 from releasectl.edges.github.errors import GithubDenied
+from releasectl.edges.step_output import outputs
+from releasectl.edges.step_summary import StepSummary
 from releasectl.errors import ControllerError
 from releasectl.forge import Forge, Report
 from releasectl.preview import Preview
@@ -92,9 +93,9 @@ def _tell_kind(seen: Review, *, as_json: bool) -> None:
     kind = "code" if seen.changes.code else "data" if not seen.reason else "none"
     may = kind if not (kind == "code" and seen.pull.is_foreign) else "none"
     told = {"kind": may, "head": seen.pull.commit, "reason": seen.reason, "environments": list(seen.environments)}
-    Actions(os.environ).output(kind=may, head=seen.pull.commit, environments=json.dumps(_matrix(seen)))
+    outputs(os.environ, kind=may, head=seen.pull.commit, environments=json.dumps(_matrix(seen)))
     if seen.reason:
-        Actions(os.environ).summary(f"Pull request {seen.pull.number} is not previewed: {text(seen.reason)}.")
+        StepSummary(os.environ, say).add(f"Pull request {seen.pull.number} is not previewed: {text(seen.reason)}.")
     if as_json:
         print_json(told)
     else:
@@ -152,7 +153,7 @@ def _verdict(found: Preview, run: str) -> Verdict:
 
 def _publish(seen: Review, one: Verdict, forge: Forge, world: World) -> None:
     """The check belongs to the commit; a comment would be read as being about the newest one."""
-    Actions(os.environ).summary(one.whole)
+    StepSummary(os.environ, say).add(one.whole)
     report = Report(
         name=f"preview {one.environment}", key=one.environment, title=one.title[:200], summary=one.body,
         conclusion=one.conclusion, url=world.holder.run,

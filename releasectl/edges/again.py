@@ -49,13 +49,14 @@ def patience() -> float:
         ) from error
 
 
-def again(call: Callable[[], T], *, first: float = 0.5, longest: float = 10.0) -> T:
+def again(call: Callable[[], T], *, first: float = 0.5, longest: float = 10.0, limit: float | None = None) -> T:
     """What `call` gives; while it raises ForNow, again after a random wait of up to `first`, doubled up to `longest`.
 
     Ends with the error inside ForNow once the next wait would pass the deadline, which counts from the first failure:
-    a long transfer that breaks at its end is worth another try.
+    a long transfer that breaks at its end is worth another try. `limit` is for who has even less patience.
     """
-    limit, failures = patience(), list[float]()
+    most = patience()
+    limit, failures = most if limit is None else min(limit, most), list[float]()
     pause = tenacity.wait_random_exponential(multiplier=first, max=longest)
 
     def wait(state: tenacity.RetryCallState) -> float:

@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +19,7 @@ from releasectl.edges.again import again
 from releasectl.edges.git_process import GitFailed, GitProcess, scrubbed
 from releasectl.edges.git_remote import Remote
 from releasectl.errors import ControllerError, UnknownCommit
+from releasectl.missed import Landed
 from releasectl.release_notes import Commit
 
 MAIN = "main"
@@ -129,6 +131,12 @@ class Git:
         found = self.run("log", "-1", form, commit, "--", *paths).decode(errors="replace").strip()
         who, subject, action = (*found.split("\0"), "", "")[:3]
         return who, subject, action
+
+    def landed(self, commit: str, *paths: str) -> Landed | None:
+        """By first parents: the merge counts and not what it merged, whose time may be days before."""
+        self._deepen()
+        raw = self.run("log", "-1", "--first-parent", "--format=%H %cI", commit, "--", *paths).decode().split()
+        return Landed(raw[0], datetime.fromisoformat(raw[1]).astimezone(UTC)) if raw else None
 
     def shrunk(self, older: str, newer: str, pattern: str) -> tuple[str, ...]:
         """Files that match `pattern` and do not begin in `newer` with all the bytes that they had in `older`."""

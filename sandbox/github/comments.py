@@ -1,4 +1,4 @@
-"""Comments of pull requests. As on GitHub, a token that may write may also edit what others wrote."""
+"""Comments of pull requests and issues. As on GitHub, a token that may write may also edit what others wrote."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def _body(asked: Asked) -> str:
 
 
 def _require(view: View, number: str) -> None:
-    if not number.isdigit() or int(number) not in view.state.pulls:
+    if not number.isdigit() or int(number) not in {**view.state.pulls, **view.state.issues}:
         raise No(404, "Not Found")
 
 

@@ -11,7 +11,7 @@ from sandbox.github import apps
 from sandbox.github.apps import App
 from sandbox.github.faults import Fault, Kind
 from sandbox.github.github import Github
-from sandbox.github.state import CheckRun, Comment, Protection, Pull, now
+from sandbox.github.state import CheckRun, Comment, Issue, Protection, Pull, now
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,13 @@ class Desk:
         made = Comment(state.next_id(), number, body, apps.person(login), time, time)
         state.comments[made.id] = made
         return made.id
+
+    def issue(self, login: str, title: str, body: str) -> int:
+        """Somebody opens an issue."""
+        state, time = self.github.state, now()
+        made = Issue(state.next_number(), state.next_id(), title, body, apps.person(login), time, time)
+        state.issues[made.number] = made
+        return made.number
 
     def check(self, commit: str, name: str, conclusion: str = "success", slug: str = "github-actions") -> int:
         """An App writes a check run."""

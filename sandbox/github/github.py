@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from sandbox.github import apps, checks, comments, content, deployments, graphql, pulls, releases, runs
+from sandbox.github import apps, checks, comments, content, deployments, graphql, issues, pulls, releases, runs
 from sandbox.github.apps import App
 from sandbox.github.asked import Asked, No, Reply, Route, View
 from sandbox.github.faults import REFUSING, Fault, Kind, refusal
@@ -23,8 +23,8 @@ from sandbox.github.shapes import GITHUB_ACTIONS
 from sandbox.github.state import ALL, Event, Permissions, Person, State, Token
 
 ROUTES: tuple[Route, ...] = (
-    *content.ROUTES, *pulls.ROUTES, *comments.ROUTES, *checks.ROUTES, *deployments.ROUTES, *runs.ROUTES,
-    *releases.ROUTES,
+    *content.ROUTES, *pulls.ROUTES, *comments.ROUTES, *issues.ROUTES, *checks.ROUTES, *deployments.ROUTES,
+    *runs.ROUTES, *releases.ROUTES,
 )  # fmt: skip
 PAGE = 30
 NOBODY = Token(Person("nobody", 0), "person", {})

@@ -83,6 +83,22 @@ def files(view: View, _asked: Asked, number: str) -> Reply:
     return Reply(found[:3000], within="-")
 
 
+def of_commit(view: View, _asked: Asked, commit: str) -> Reply:
+    """List those of a commit: of main's the merged ones that brought it, of any other the open ones that have it."""
+    sha = view.repository.commit_of(commit)
+    if not sha:
+        raise No(422, f"No commit found for SHA: {commit}")
+    on_main = view.repository.is_ancestor(sha, view.repository.ref("refs/heads/main"))
+    found = [one for one in view.state.pulls.values() if bool(one.merged) == on_main and _has(view, one, sha)]
+    return Reply([_simple(view, one) for one in found], within="-")
+
+
+def _has(view: View, pull: Pull, sha: str) -> bool:
+    base, head = _ends(view, pull)
+    brings = view.repository.is_ancestor(sha, head) and not view.repository.is_ancestor(sha, base)
+    return brings or pull.merged == sha
+
+
 def merge(view: View, asked: Asked, number: str) -> Reply:
     """Merge one."""
     pull = _pull(view, number)
@@ -102,7 +118,7 @@ def merge(view: View, asked: Asked, number: str) -> Reply:
     sha = written(view, asked.token, tree, parents=(base, head), message=message)
     view.repository.set_ref(f"refs/heads/{pull.base}", sha, base)
     _close(view, pull)
-    pull.merged, pull.merged_by = sha, asked.token.person
+    pull.merged, pull.merged_by, pull.last_base = sha, asked.token.person, base
     view.happened("pull_request", asked.token, f"refs/pull/{pull.number}/merge", head, action="closed", merged=True)
     moved(view, asked.token, pull.base, sha)
     return Reply({"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
@@ -192,6 +208,7 @@ ROUTES = (
     Route("POST", "/pulls", create, "pull_requests"),
     Route("GET", "/pulls/{number}", get, "pull_requests"),
     Route("PATCH", "/pulls/{number}", update, "pull_requests"),
+    Route("GET", "/commits/{commit}/pulls", of_commit, "pull_requests"),
     Route("GET", "/pulls/{number}/files", files, "pull_requests"),
     Route("PUT", "/pulls/{number}/merge", merge, "contents"),
 )

@@ -55,6 +55,22 @@ class Pull:
 
 
 @dataclass
+class Issue:
+    """No pull request; the two share their numbers."""
+
+    number: int
+    id: int
+    title: str
+    body: str
+    author: Person
+    created: str
+    updated: str
+    state: str = "open"
+    reason: str | None = None
+    closed: str | None = None
+
+
+@dataclass
 class Comment:
     """On a pull request or an issue."""
 
@@ -161,6 +177,7 @@ class State:
     """All of it."""
 
     pulls: dict[int, Pull] = field(default_factory=dict)
+    issues: dict[int, Issue] = field(default_factory=dict)
     comments: dict[int, Comment] = field(default_factory=dict)
     checks: dict[int, CheckRun] = field(default_factory=dict)
     deployments: dict[int, Deployed] = field(default_factory=dict)
@@ -177,7 +194,7 @@ class State:
         return self.ids
 
     def next_number(self) -> int:
-        """One for a pull request."""
+        """One for a pull request or an issue."""
         self.numbers += 1
         return self.numbers
 

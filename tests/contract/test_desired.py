@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,20 @@ class TestDesired:
         assert case.desired.why(tip, PATH) == ("Bo", 'Pin two: it\'s "better"', "")
         assert case.desired.why(tip, PATH, "README.md") == ("Bo", "Words", "")
         assert case.desired.why(tip, "nowhere") == ("", "", "")
+
+    def test_what_landed_last_is_known_with_its_time(self, case: Case) -> None:
+        two = case.commit({PATH: b"two\n"}, subject="Two")
+        case.commit({"README.md": b"x"}, subject="Words")
+        gone = case.commit({"releases/holds/staging.yaml": b"x"}, subject="Hold")
+        tip = case.desired.fetch()
+
+        found = case.desired.landed(tip, PATH)
+        assert found is not None
+        assert (found.commit, found.at.utcoffset()) == (two, timedelta())
+        below = case.desired.landed(tip, PATH, "releases/holds")
+        assert below is not None
+        assert below.commit == gone
+        assert case.desired.landed(tip, "nowhere") is None
 
     def test_files_below_a_folder_are_listed_in_order(self, case: Case) -> None:
         case.commit({"releases/rejected/b.yaml": b"", "releases/rejected/a.yaml": b"", "other": b""}, subject="Files")

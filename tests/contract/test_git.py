@@ -375,3 +375,19 @@ def test_a_jobs_token_goes_to_its_own_server_alone_and_into_no_file(remote: Remo
     assert header("https://elsewhere.example/o/r") == ""
     assert header("https://github.example/o/r", GitProcess(clone.root, scrubbed(os.environ))) == ""
     assert "secret" not in (clone.root / ".git" / "config").read_text()
+
+
+def test_what_landed_by_a_merge_is_the_merge_and_not_what_was_written_days_before(remote: Remote) -> None:
+    clone = remote.clone("clone")
+    written = remote.commit({"releases/staging.yaml": b"two\n"}, branch="work", subject="Two")
+    remote.commit({"README.md": b"x"}, subject="Words")
+    git(remote.folder / "bo", "merge", "--quiet", "--no-ff", "--no-edit", "work")
+    git(remote.folder / "bo", "push", "--quiet", "origin", "main")
+    merge = remote.tip()
+    later = remote.commit({"README.md": b"y"}, subject="More words")
+    clone.fetch()
+
+    found = clone.landed(later, "releases/staging.yaml")
+
+    assert found is not None
+    assert found.commit == merge != written

@@ -100,6 +100,19 @@ def test_a_list_of_files_that_is_not_whole_is_refused(place: Place) -> None:
         place.edge.pulls.files(number)
 
 
+def test_what_brought_a_commit_to_main_is_found_by_its_merge_and_by_what_was_merged(place: Place) -> None:
+    before, number = place.main, place.pull()
+    head = place.edge.pulls.get(number).commit
+    assert place.edge.pulls.of(head) == (), "not merged yet"
+
+    merged = place.edge.pulls.merge(number, head).commit
+    later = place.desk.rival()
+
+    assert [one.number for one in place.edge.pulls.of(merged)] == [number]
+    assert [one.number for one in place.edge.pulls.of(head)] == [number]
+    assert place.edge.pulls.of(later) == place.edge.pulls.of(before) == place.edge.pulls.of("e" * 40) == ()
+
+
 # ---- merging ----
 
 

@@ -32,13 +32,14 @@ def filled(place: Place) -> dict[str, Any]:
     shown = edge.mirror.open("staging", place.main, key="k")
     edge.mirror.tell(shown, "success", url="https://shop.example")
     run = edge.workflows.dispatch("deploy.yml", "main", {"environment": "staging"}).id
+    issue = edge.issues.put("<!-- drift -->", "Drift", "text").number
     release = edge.publications.draft("v1", place.main, title="1", notes="n")
     edge.publications.publish(edge.publications.attach(release, "f", b"x", kind="text/plain"))
     tree = place.github.repository.about(place.main).tree
     blob = place.github.repository.git("rev-parse", f"{place.main}:README.md")
     return {
-        "number": number, "comment": comment, "check": check, "shown": shown, "run": run, "release": release.id,
-        "main": place.main, "tree": tree, "blob": blob,
+        "number": number, "comment": comment, "check": check, "shown": shown, "issue": issue, "run": run,
+        "release": release.id, "main": place.main, "tree": tree, "blob": blob,
     }  # fmt: skip
 
 
@@ -52,6 +53,13 @@ READS: dict[str, Callable[[Rest, dict[str, Any]], Response[Any, Any]]] = {
     "pulls": lambda rest, _at: rest.pulls.list(OWNER, REPOSITORY, state="all"),
     "pull": lambda rest, at: rest.pulls.get(OWNER, REPOSITORY, at["number"]),
     "a fork's pull": lambda rest, at: rest.pulls.get(OWNER, REPOSITORY, at["number"] + 1),
+    "a commit's pulls": lambda rest, at: rest.repos.list_pull_requests_associated_with_commit(
+        OWNER, REPOSITORY, at["main"]
+    ),
+    "issues": lambda rest, _at: rest.issues.list_for_repo(OWNER, REPOSITORY, state="all"),
+    "issue": lambda rest, at: rest.issues.get(OWNER, REPOSITORY, at["issue"]),
+    "new issue": lambda rest, _at: rest.issues.create(OWNER, REPOSITORY, title="t", body="b"),
+    "edited issue": lambda rest, at: rest.issues.update(OWNER, REPOSITORY, at["issue"], state="closed"),
     "files": lambda rest, at: rest.pulls.list_files(OWNER, REPOSITORY, at["number"]),
     "comments": lambda rest, at: rest.issues.list_comments(OWNER, REPOSITORY, at["number"]),
     "checks": lambda rest, at: rest.checks.list_for_ref(OWNER, REPOSITORY, at["main"]),

@@ -11,9 +11,10 @@ from releasectl.edges.github import Github
 from releasectl.edges.github.account import Account
 from releasectl.edges.github.errors import GithubDenied, GithubFailed
 from releasectl.edges.github_runs import GithubRuns
-from releasectl.forge import Report
+from releasectl.forge import Mirror, Report, Shown
 from tests.contract.answers import Answer, serving
 from tests.contract.github import Place, github_at
+from tests.twins.forge import Mirror as Twin
 
 REPORT = Report("preview", "staging", "1 change", "a table", url="https://github.example/run")
 
@@ -108,6 +109,43 @@ def test_a_deployment_whose_answers_were_lost_is_shown_once(place: Place, fault:
 
     assert list(place.github.state.deployments) == [shown]
     assert len(place.github.state.deployments[shown].statuses) == 1
+
+
+@pytest.mark.parametrize("kind", ["twin", "edge"])
+def test_what_is_shown_is_found_by_its_key_and_told_once(place: Place, kind: str) -> None:
+    mirror: Mirror = place.edge.mirror if kind == "edge" else Twin()
+    assert mirror.newest("staging") is None
+    first = mirror.open("staging", place.main, key="one", description="web 1.4")
+    assert mirror.newest("staging") == Shown(first, "one")
+    mirror.tell(first, "in_progress")
+    mirror.tell(first, "success", url="https://shop.example", log="https://github.example/run", description="live")
+    mirror.tell(first, "success", url="https://shop.example", log="https://github.example/run", description="live")
+    second = mirror.open("production", place.main, key="one")
+
+    assert mirror.open("staging", place.main, key="one") == first != second
+    assert mirror.newest("production") == Shown(second, "one")
+    assert mirror.newest("staging") == Shown(
+        first, "one", "success", "https://shop.example", "https://github.example/run", "live"
+    )
+
+
+def test_the_newest_of_ours_is_told_in_two_questions_however_many_there_are(place: Place) -> None:
+    mirror = place.edge.mirror
+    assert mirror.newest("staging") is None
+    for number in range(40):
+        mirror.tell(mirror.open("staging", place.main, key=f"{number}"), "success")
+    mirror.open("production", place.main, key="elsewhere")
+    shown = mirror.open("staging", place.main, key="newest")
+    assert mirror.newest("staging") == Shown(shown, "newest")
+    mirror.tell(shown, "failure", url="https://shop.example", log="https://github.example/run", description="red")
+    by_a_job = {"ref": place.main, "environment": "staging"}
+    place.edge.wire.ask("making one by a job", "POST", "deployments", dict[str, object], json=by_a_job)
+    before = len(place.github.asked)
+
+    found = mirror.newest("staging")
+
+    assert found == Shown(shown, "newest", "failure", "https://shop.example", "https://github.example/run", "red")
+    assert len(place.github.asked) - before == 2
 
 
 # ---- workflows ----

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from releasectl.edges.actions import Actions
+from releasectl.edges.step_output import outputs
 from sandbox.github.desk import Desk
 from sandbox.github.door import opened
 from sandbox.github.github import Github
@@ -329,9 +329,8 @@ def test_a_closed_one_and_one_for_another_branch_are_told_so(place: Desks) -> No
 
 
 def test_an_output_of_many_lines_is_one_output(tmp_path: Path) -> None:
-    job = Actions({"GITHUB_OUTPUT": str(tmp_path / "output")})
-    job.output(first="a\nkind<<x\ncode\nx", second="b")
-    Actions({}).summary("nowhere")
+    outputs({"GITHUB_OUTPUT": str(tmp_path / "output")}, first="a\nkind<<x\ncode\nx", second="b")
+    outputs({}, first="nowhere")
 
     lines = (tmp_path / "output").read_text().splitlines()
     end = lines[0].removeprefix("first<<")

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from releasectl import release_notes
 from releasectl.errors import ControllerError, Stale, UnknownCommit
-from tests.twins.project import ACTION
+from releasectl.missed import Landed
+from tests.twins.project import ACTION, START
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Commit:
     files: Mapping[str, bytes]
     by: str
     message: str
+    at: datetime = START
 
     @property
     def subject(self) -> str:
@@ -40,6 +43,7 @@ class Desired:
     made: dict[str, Commit] = field(default_factory=dict)
     tips: dict[str, str] = field(default_factory=dict)
     faults: list[ControllerError] = field(default_factory=list)
+    now: Callable[[], datetime] = lambda: START
     before_next_push: Callable[[], object] | None = None
 
     def merge(
@@ -75,7 +79,7 @@ class Desired:
         tree = {**(self.made[parent].files if parent else {}), **files}
         kept = {path: raw for path, raw in tree.items() if raw is not None}
         identifier = hashlib.sha1(f"{len(self.made)}".encode(), usedforsecurity=False).hexdigest()
-        self.made[identifier] = Commit(identifier, parent, kept, *said)
+        self.made[identifier] = Commit(identifier, parent, kept, *said, self.now())
         self.tips[branch] = identifier
         return identifier
 
@@ -116,6 +120,10 @@ class Desired:
             if self._changes(each, paths):
                 return each.by, each.subject, each.action
         return "", "", ""
+
+    def landed(self, commit: str, *paths: str) -> Landed | None:
+        found = (each for each in self._history(self._known(commit)) if self._changes(each, paths))
+        return next((Landed(each.id, each.at) for each in found), None)
 
     def _changes(self, commit: Commit, paths: Iterable[str]) -> bool:
         """Did the commit change one of the files, or a file below one of the folders?"""

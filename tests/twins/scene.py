@@ -49,6 +49,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         self.engine = Engine(self.cloud)
+        self.desired.now = self.clock.now
         self.live = Live(self.cloud, self.clock)
         files = {"pipeline.yaml": self.pipeline, "stacks/__main__.py": b"", "Pulumi.yaml": PROJECT}
         nothing = releases_file("", dict.fromkeys(self.services, Pin("", "", "", "")))

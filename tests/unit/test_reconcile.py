@@ -1,5 +1,6 @@
 """The loop in a world of twins: whatever happened before, one pass ends at rest, with a reason, or with an error."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from releasectl.reconcile import Standing, as_json, look, reconcile, rollback_br
 from releasectl.record import Kind
 from releasectl.target import read_target
 from releasectl.way_back import rejection
-from tests.twins import BOT, RUNTIME, Down, Scene, digest, release_file, repository, step
+from tests.twins import BOT, PIPELINE, RUNTIME, Down, Scene, digest, release_file, repository, step
 
 A, B, C = digest("A"), digest("B"), digest("C")
 
@@ -154,7 +155,9 @@ def test_a_silent_rollback_is_taken_back_rejected_and_paged_once(live: Scene) ->
     assert [(standing.step.action, standing.exit_code) for standing in standings] == [
         (Action.REST, 1), (Action.REST, 0), (Action.REST, 0),
     ]  # fmt: skip
-    assert (live.phases(), len(live.notifier.told)) == (["live", "failed", "live"], 1)
+    assert live.phases() == ["live", "failed", "live"]
+    assert [page.subject for page in live.notifier.told] == ["staging: release failed", "staging: rolled back"]
+    assert all(f"web {A[:19]} is active since" in page.text for page in live.notifier.told)
     assert standings[0].target.release.services["web"].digest == live.serves == A
     path = rejection_path("staging", "web", B)
     raw = live.desired.read(live.desired.fetch(), path)
@@ -383,3 +386,81 @@ def test_a_standing_is_told_as_json(live: Scene) -> None:
         "deployment": live.history()[0].id,
         "phase": "live",
     }
+
+
+# ---- merges that started nothing ----
+
+
+def late(scene: Scene) -> list[str]:
+    """What the deployments on record say of their merges, oldest first."""
+    reconcile("staging", scene.world, prompt=True)
+    return [one.late for one in reversed(scene.records.history("staging", 20))]
+
+
+def test_a_merge_that_started_nothing_is_deployed_and_told_to_people(live: Scene) -> None:
+    live.pin(B)
+    live.clock.time += timedelta(minutes=16)
+
+    assert late(live) == ["", "its merge at 2026-11-21 12:00 UTC had started no deployment; a later pass found it"]
+    (page,) = live.notifier.told
+    assert page.subject == "staging: release live, later than it should"
+    assert "had started no deployment" in page.text
+    assert late(live)[2:] == [], "asked again, nothing"
+
+
+def test_a_merge_in_time_is_told_to_nobody(live: Scene) -> None:
+    live.pin(B)
+    live.clock.time += timedelta(minutes=14)
+
+    assert (late(live), live.notifier.told) == (["", ""], [])
+
+
+def test_who_expects_no_run_for_a_merge_misses_none(live: Scene) -> None:
+    live.pin(B)
+    live.clock.time += timedelta(days=1)
+    run(live)
+
+    assert live.records.history("staging", 1)[0].late == ""
+
+
+def test_what_a_hold_kept_waiting_was_not_missed(live: Scene) -> None:
+    hold = b'by: "Ann"\nreason: "x"\nat: "2026-11-21T12:00:00Z"\n'
+    live.desired.merge({"releases/holds/staging.yaml": hold})
+    live.pin(B)
+    assert late(live) == [""]
+    live.clock.time += timedelta(hours=1)
+    live.desired.merge({"releases/holds/staging.yaml": None})
+
+    assert late(live) == ["", ""]
+
+
+def test_what_a_freeze_kept_waiting_was_not_missed(tmp_path: Path) -> None:
+    window = b"freeze: [{days: [sat], start: '11:00', end: '14:00', zone: UTC, reason: x}], name: staging"
+    scene = Scene(tmp_path, pipeline=PIPELINE.replace(b"name: staging", window, 1))
+    scene.push(A)
+    scene.cloud.repositories.add(repository("staging", "web"))
+    scene.pin(A)
+    assert late(scene) == []
+    scene.clock.time += timedelta(hours=2, minutes=10)
+
+    assert late(scene) == [""]
+
+
+def test_another_attempt_of_what_was_begun_was_not_missed(live: Scene) -> None:
+    live.records.next_write_is_lost(after=1)
+    live.pin(B)
+    with pytest.raises(Down):
+        run(live)
+    live.clock.time += timedelta(hours=1)
+
+    assert [one for one in late(live) if one] == []
+
+
+def test_what_was_merged_while_another_deployment_ran_counts_from_its_end(live: Scene) -> None:
+    live.pin(B)
+    live.clock.time += timedelta(hours=1)
+    run(live)
+    live.pin(A)
+    live.clock.time += timedelta(minutes=15)
+
+    assert late(live)[-1] == ""

@@ -13,6 +13,7 @@ from releasectl.edges.github.branches import GithubBranches
 from releasectl.edges.github.checks import GithubChecks
 from releasectl.edges.github.comments import GithubComments
 from releasectl.edges.github.errors import GithubFailed
+from releasectl.edges.github.issues import GithubIssues
 from releasectl.edges.github.mirror import GithubMirror
 from releasectl.edges.github.publications import GithubPublications
 from releasectl.edges.github.pulls import GithubPulls
@@ -52,6 +53,11 @@ class Github:
     def comments(self) -> GithubComments:
         """Comments."""
         return GithubComments(self.wire, self.me)
+
+    @property
+    def issues(self) -> GithubIssues:
+        """Issues."""
+        return GithubIssues(self.wire, self.me)
 
     @property
     def checks(self) -> GithubChecks:

@@ -41,6 +41,7 @@ class Account:
     repository: str
     token: str = field(default="", repr=False)
     app: App | None = None
+    patience: float | None = None  # seconds, where nobody may wait as long as RELEASECTL_PATIENCE says
 
     @classmethod
     def read(cls, environment: Mapping[str, str], remote: str = "") -> "Account":
@@ -85,7 +86,7 @@ class Account:
         """No cache, no retry of its own: what a write means when asked twice, only we know."""
         return GitHub(
             auth, base_url=self.api, follow_redirects=False, http_cache=False, auto_retry=False,
-            timeout=min(LONGEST, max(1.0, patience())), user_agent="release-controller",
+            timeout=min(LONGEST, max(1.0, patience()), self.patience or LONGEST), user_agent="release-controller",
         )  # fmt: skip
 
 

@@ -4,9 +4,11 @@ Comes in: an environment, a commit, a key that finds the same deployment again. 
 ever decided by what this page says.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from releasectl.edges.github.wire import Keyed, Wire
+from releasectl.forge import Shown
 
 _MOST = 140  # characters of a description
 
@@ -28,6 +30,20 @@ class GithubMirror:
     """See forge.Mirror."""
 
     wire: Wire
+
+    def newest(self, environment: str) -> Shown | None:
+        """By the first page of its deployments: a job that names an environment makes some of its own among ours."""
+        what = f"looking at the deployments of {environment}"
+        listed = self.wire.first_page(what, "deployments", _Deployment, environment=environment)
+        found = next((one for one in listed if _key(one)), None)
+        if found is None:
+            return None
+        told = self.wire.first_page(what, f"deployments/{found.id}/statuses", _Status)
+        last = max(told, key=lambda one: one.id, default=None)
+        if last is None:
+            return Shown(found.id, _key(found))
+        url, log, said = last.environment_url or "", last.log_url or "", last.description or ""
+        return Shown(found.id, _key(found), last.state, url, log, said)
 
     def open(self, environment: str, commit: str, *, key: str, description: str = "") -> int:
         """Nothing is merged and no context is required here: admission has decided already."""
@@ -65,7 +81,11 @@ class GithubMirror:
     def _find(self, environment: str, commit: str, key: str) -> int | None:
         what = f"looking for a deployment of {environment}"
         listed = self.wire.pages(what, "deployments", _Deployment, environment=environment, sha=commit)
-        return next((one.id for one in listed if one.payload == {"key": key}), None)
+        return next((one.id for one in listed if _key(one) == key), None)
+
+
+def _key(one: _Deployment) -> str:
+    return str(one.payload.get("key", "")) if isinstance(one.payload, Mapping) else ""
 
 
 def _is(one: _Status, body: dict[str, str]) -> bool:

@@ -6,6 +6,7 @@ taken for ours, and a list of files that GitHub may have cut is never taken for 
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from releasectl.edges.github.errors import GithubFailed
 from releasectl.edges.github.wire import Keyed, Model, Wire
@@ -75,6 +76,17 @@ class GithubPulls:
         )
         found = (self._pull(one) for one in listed)
         return next((one for one in found if one.head == head and one.base == base and not one.is_foreign), None)
+
+    def of(self, commit: str) -> tuple[Pull, ...]:
+        """The merged ones into main that brought a commit; none of what GitHub does not know."""
+        what = f"looking for the pull request of {commit[:12]}"
+        try:
+            listed = self.wire.pages(what, f"commits/{quote(commit, safe='')}/pulls", _Pull)
+        except GithubFailed as error:
+            if error.status != 422:  # "No commit found for SHA"
+                raise
+            return ()
+        return tuple(one for one in map(self._pull, listed) if one.merged and one.base == MAIN)
 
     def create(self, head: str, title: str, body: str, *, base: str = MAIN) -> Pull:
         """Open one; the open one of the branch where there is one already."""

@@ -80,6 +80,11 @@ class Wire:
         """Every item of a list once, in its order, though pages may move while they are read."""
         return tuple({item.id: item for item in self._all(what, path, model, within=within, params=params)}.values())
 
+    def first_page(self, what: str, path: str, model: type[M], **params: str) -> tuple[M, ...]:
+        """The first items of a list, whatever comes after: for lists that only grow."""
+        answer = self.patient(lambda: self._send(what, "GET", path, params={**params, "per_page": "30"}))
+        return tuple(listed(what, answer, model, ""))
+
     def plain_pages(self, what: str, path: str, model: type[T]) -> tuple[T, ...]:
         """The same of what has no id."""
         return tuple(self._all(what, path, model))
@@ -123,7 +128,7 @@ class Wire:
             return call()
         token = _patient.set(True)
         try:
-            return again(call)
+            return again(call, limit=self.account.patience)
         finally:
             _patient.reset(token)
 
