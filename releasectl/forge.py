@@ -191,6 +191,9 @@ class Pulls(Protocol):
     def of(self, commit: str) -> tuple[Pull, ...]:
         """Those that brought a commit of main, by merging it or by its merge; () of a commit that came without one."""
 
+    def standing(self, base: str = MAIN) -> tuple[Pull, ...]:
+        """All open ones of branches of this repository."""
+
     def create(self, head: str, title: str, body: str, *, base: str = MAIN) -> Pull:
         """Open one; the open one of the branch where there is one already."""
 

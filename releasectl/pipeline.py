@@ -22,6 +22,7 @@ from releasectl.release import Commit, Digest, ServiceName, moment
 Gate = Literal["provenance", "vulnerabilities"]  # those a pipeline may switch on; all others are always on
 Passable = Literal["hold", "freeze", "soak", "vulnerabilities"]  # those an override may let a release pass
 Rollback = Literal["commit", "pull-request", "off"]
+Tags = Literal["propose", "release", "off"]  # what a tag such as v1.4.0 does to an environment that promotes
 
 _DURATION = re.compile(r"([0-9]{1,5})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -118,6 +119,7 @@ class Environment:
     freeze: tuple[Freeze, ...] = ()
     watch: Annotated[Duration, Field(json_schema_extra={"default": "30s"})] = timedelta(seconds=30)
     deadline: Annotated[Duration, Field(json_schema_extra={"default": "60m"})] = timedelta(minutes=60)
+    tags: Annotated[Tags, Field(json_schema_extra={"default": "propose"})] = "propose"
 
     def frozen(self, now: datetime) -> tuple[Freeze, datetime] | None:
         """The window that is in force at the aware `now` and lasts longest, with its end in UTC."""

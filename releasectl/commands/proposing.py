@@ -7,14 +7,15 @@ in between, all of it is looked at again.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import replace, timedelta
 
 import click
 
 from releasectl import target
 from releasectl.commands import clone, print_json, say
 from releasectl.errors import Stale
-from releasectl.forge import Forge, Pull
+from releasectl.forge import MAIN, Forge, Pull
 from releasectl.pipeline import Rejection, hold_path
 from releasectl.proposals import Proposal
 from releasectl.standing_pull import (
@@ -33,6 +34,7 @@ from releasectl.world import World
 
 _TIMES = 5  # that others may be faster
 WAITING = 4
+POLL = 15.0  # seconds between two looks at the checks of a pull request
 Ancestry = Callable[[str, str], bool]
 
 
@@ -150,11 +152,32 @@ def _seen(what: Bump, main: str, pull: Pull | None, *, world: World, forge: Forg
 
 
 def _merged(what: Bump, step: Move, pull: Pull, *, world: World, forge: Forge) -> Proposed:
-    held = world.desired.read(world.desired.fetch(), hold_path(what.environment)) is not None
-    if waits := why_not_merged(forge.checks.of(pull.commit), held=held):
+    merged, waits = merge_once_passed(what.environment, pull, world, forge)
+    if not merged:
         return Proposed(step, pull, waits=waits)
-    done = forge.pulls.merge(pull.number, pull.commit)
-    if not done.commit:
-        return Proposed(step, pull, waits=done.refusal)
     forge.branches.remove(what.branch)
-    return Proposed(step, forge.pulls.get(pull.number), merged=done.commit)
+    return Proposed(step, forge.pulls.get(pull.number), merged=merged)
+
+
+def merge_once_passed(environment: str, pull: Pull, world: World, forge: Forge) -> tuple[str, str]:
+    """The merge commit, or "" and why not yet. Raises Stale when the pull request moved."""
+    held = world.desired.read(world.desired.fetch(), hold_path(environment)) is not None
+    if waits := why_not_merged(forge.checks.of(pull.commit), held=held):
+        return "", waits
+    done = forge.pulls.merge(pull.number, pull.commit)
+    return done.commit, done.refusal
+
+
+def start(environment: str, forge: Forge) -> None:
+    """Start the deployment: GitHub starts none for a commit that a workflow made with its own token."""
+    run = forge.workflows.dispatch(f"deploy-{environment}.yml", MAIN, {})
+    say(f"{environment}: its deployment was started{f': {run.url}' if run.url else ''}")
+
+
+def patiently(world: World, minutes: int, once: Callable[[], Proposed]) -> Proposed:
+    """Until it waits no more, for some minutes."""
+    end = world.clock.now() + timedelta(minutes=minutes)
+    while (done := once()).waits and world.clock.now() < end:
+        say(f"waiting: {done.waits}")
+        world.clock.sleep(POLL)
+    return done

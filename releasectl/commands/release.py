@@ -14,7 +14,7 @@ from releasectl import brakes, evidence, proposals, report, target
 from releasectl import reconcile as loop
 from releasectl.brakes import Verdict
 from releasectl.commands import Committed, as_json, clone, commit, named, print_json, real_world, say, wanted_at
-from releasectl.commands.proposing import Bump, by_pull_request, real_forge
+from releasectl.commands.proposing import Bump, by_pull_request, patiently, real_forge, start
 from releasectl.commands.watching import Watched, watching
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
@@ -149,8 +149,10 @@ def worst(codes: Iterable[int]) -> int:
     default=None,
     help="On GitHub: one pull request an environment; `merge` merges it once check `checks` passed, else exits 4.",
 )
+@click.option("--wait", default=0, type=click.IntRange(0, 360), help="Minutes to wait for the checks of that merge.")
+@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
 @as_json
-def bump(
+def bump(  # noqa: PLR0913 - options of a command line
     service: str | None,
     digest: str | None,
     *,
@@ -159,15 +161,22 @@ def bump(
     program: bool,
     environment: str,
     pull_request: str | None,
+    wait: int,
+    starts: bool,
     as_json: bool,
 ) -> None:
     """Pin a newly built DIGEST of SERVICE in the first environment, by a commit on main.
 
     A newer program on main is pinned with it. Of two builds the newer commit wins, whatever comes first; a digest
-    that was rejected, and a rebuild of its commit, is refused.
+    that was rejected, and a rebuild of its commit, is refused. With "" as DIGEST nothing was built: then only the
+    program is pinned.
     """
     if (service is None) != (digest is None) or not (service or program):
         raise click.UsageError("Name a service and its digest, or --program, or both.")
+    if starts and pull_request:
+        raise click.UsageError("--start goes with a commit, not with --pull-request: a merge starts its deployment.")
+    if digest == "":
+        service, digest, program = None, None, True
     git, world = clone(), real_world()
     name = _bumped(environment, git, service=service)
     build = Build(service, digest, version, source) if service and digest else None
@@ -190,38 +199,11 @@ def bump(
 
     if pull_request:
         what = Bump(name, write, git.is_ancestor, lambda tip: rejections_of(wanted_at(world, tip, name), world))
-        by_pull_request(what, world, real_forge(), merge=pull_request == "merge").tell(name, as_json=as_json)
+        forge = real_forge()
+        done = patiently(world, wait, lambda: by_pull_request(what, world, forge, merge=pull_request == "merge"))
+        done.tell(name, as_json=as_json)
         return
-    commit(name, world, make).tell(as_json=as_json, following=f"releasectl reconcile {name}")
-
-
-@click.command()
-@named
-@click.option("--deployment", default="", help="What this deployment proved, instead of the newest live one.")
-@click.option("--merge", is_flag=True, help="Commit to main instead of a branch: where nobody reviews.")
-@as_json
-def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) -> None:
-    """Pin in ENVIRONMENT what the one before it proved, services and program, by one commit on a branch."""
-    world = real_world()
-    tip = world.desired.fetch()
-    wanted = wanted_at(world, tip, environment)
-    source = _proven_before(wanted, world, deployment)
-    path = release_path(environment)
-
-    def make(at: str) -> Proposal:
-        return proposals.promote(
-            path, wanted_at(world, at, environment).files[path], source, rejections_of(wanted, world)
-        )
-
-    on_main = make(tip)
-    if merge or not on_main.files:
-        commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
-        return
-    branch = proposals.promotion_branch(environment, source)
-    require_open(branch, tip, world)
-    proposed(commit(environment, world, make, branch=branch, start=tip), on_main).tell(
-        as_json=as_json, following=pull_request(branch)
-    )
+    committed(commit(name, world, make), starts=starts, as_json=as_json)
 
 
 @click.command()
@@ -230,8 +212,11 @@ def promote(environment: str, deployment: str, *, merge: bool, as_json: bool) ->
 @click.option("--branch", "on_branch", is_flag=True, help="Propose it on a branch instead of committing to main.")
 @click.option("--reject", is_flag=True, help="Reject the digests that go away; needs --reason.")
 @click.option("--reason", default="", help="Why they are rejected.")
+@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
 @as_json
-def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason: str, as_json: bool) -> None:
+def rollback(
+    environment: str, to: str, *, on_branch: bool, reject: bool, reason: str, starts: bool, as_json: bool
+) -> None:
     """Pin in ENVIRONMENT what ran well before: digests, program and settings, by a commit on main."""
     if reject != bool(reason):
         raise click.UsageError("--reject and --reason go together.")
@@ -240,7 +225,7 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
     history = world.records.history(environment, LOOK_BACK)
     wanted = wanted_at(world, tip, environment)
     back = None if to else brakes.on_its_way_back(wanted, history)
-    good = _named(history, environment, to) if to else back or brakes.last_good(wanted, history)
+    good = named_deployment(history, environment, to) if to else back or brakes.last_good(wanted, history)
     if good is None:
         raise NothingLive(
             f"rolling back {environment}: nothing else than what main pins was ever live there",
@@ -256,7 +241,7 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
 
     on_main = make(tip)
     if not on_branch or not on_main.files:
-        commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+        committed(commit(environment, world, make), starts=starts, as_json=as_json)
         return
     branch = brakes.rollback_branch(environment, good)
     require_open(branch, tip, world)
@@ -268,8 +253,9 @@ def rollback(environment: str, to: str, *, on_branch: bool, reject: bool, reason
 @click.command()
 @named
 @click.argument("services", nargs=-1)
+@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
 @as_json
-def redeploy(environment: str, services: tuple[str, ...], as_json: bool) -> None:
+def redeploy(environment: str, services: tuple[str, ...], *, starts: bool, as_json: bool) -> None:
     """Restart SERVICES of ENVIRONMENT, or all, on the images that they run, by a commit on main."""
     world = real_world()
     path, now = release_path(environment), world.clock.now()
@@ -277,7 +263,14 @@ def redeploy(environment: str, services: tuple[str, ...], as_json: bool) -> None
     def make(tip: str) -> Proposal:
         return proposals.redeploy(path, wanted_at(world, tip, environment).files[path], services, now)
 
-    commit(environment, world, make).tell(as_json=as_json, following=f"releasectl reconcile {environment}")
+    committed(commit(environment, world, make), starts=starts, as_json=as_json)
+
+
+def committed(done: Committed, *, starts: bool, as_json: bool) -> None:
+    """Tell of a commit to main, and start its deployment on GitHub where that was asked for."""
+    done.tell(as_json=as_json, following="" if starts else f"releasectl reconcile {done.environment}")
+    if starts and done.proposal.files:
+        start(done.environment, real_forge())
 
 
 def proposed(done: Committed, on_main: Proposal) -> Committed:
@@ -307,26 +300,7 @@ def rejections_of(wanted: Target, world: World) -> dict[str, Rejection]:
     return dict(evidence.before_plan(wanted, (), world, base=wanted.commit).rejections)
 
 
-def _proven_before(wanted: Target, world: World, deployment: str) -> Deployment:
-    """The deployment of the previous environment that is promoted."""
-    previous = wanted.pipeline.previous(wanted.environment)
-    if previous is None:
-        raise click.UsageError(f"{wanted.environment} is the first environment: bump it instead.")
-    history = world.records.history(previous.name, LOOK_BACK)
-    if deployment:
-        return _named(history, previous.name, deployment)
-    source = evidence.newest_live(history)
-    if source is None or not proposals.proven(source):
-        raise NothingLive(
-            f"promoting to {wanted.environment}: nothing is live in {previous.name}",
-            f"Release it there first: releasectl explain {previous.name}",
-        )
-    if source is not history[0]:
-        say(f"{previous.name}: its newest deployment {history[0].id} is {history[0].phase}; {source.id} is promoted")
-    return source
-
-
-def _named(history: Iterable[Deployment], environment: str, identifier: str) -> Deployment:
+def named_deployment(history: Iterable[Deployment], environment: str, identifier: str) -> Deployment:
     found = next((one for one in history if one.id == identifier), None)
     if found is None:
         raise UnknownDeployment(

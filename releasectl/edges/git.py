@@ -119,6 +119,21 @@ class Git:
         except GitFailed as error:
             raise UnknownCommit(f"looking for {name!r}: this clone has no such commit", "Fetch it first.") from error
 
+    def tree(self, commit: str, folder: str) -> str:
+        """The id of a folder's tree at a commit, "" when it is not there. Raises UnknownCommit."""
+        self._bring(commit)
+        done = self._git.call("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{folder}")
+        return done.stdout.decode().strip()
+
+    def tag(self, name: str) -> str:
+        """The commit of a tag of the remote, "" without it."""
+        found = self.fetch_refs(f"refs/tags/{name}")[0]
+        return self.resolve(found) if found else ""
+
+    def tags(self) -> tuple[str, ...]:
+        """The names of all tags of the remote."""
+        return tuple(name.removeprefix("refs/tags/") for name in self._remote.names("refs/tags/*"))
+
     def newest_commit(self, commit: str, *paths: str) -> str:
         """The newest commit up to `commit` that changed one of `paths`, "" if there is none."""
         self._deepen()

@@ -97,6 +97,11 @@ class Remote:
         found = {name: commit for commit, name in (line.split("\t", 1) for line in lines)}
         return tuple(found.get(ref, "") for ref in refs)
 
+    def names(self, pattern: str) -> tuple[str, ...]:
+        """The full names of all refs of a pattern. Raises what a remote says."""
+        lines = again(lambda: self._ask("ls-remote", "--refs", REMOTE, pattern)).decode().splitlines()
+        return tuple(line.split("\t", 1)[1] for line in lines)
+
     def fetch(self, *what: str) -> None:
         """By refspecs, commits or options. Raises UnknownCommit, Stale and what a remote says."""
         again(lambda: self._ask("fetch", "--quiet", "--no-tags", REMOTE, *what))

@@ -88,6 +88,11 @@ class GithubPulls:
             return ()
         return tuple(one for one in map(self._pull, listed) if one.merged and one.base == MAIN)
 
+    def standing(self, base: str = MAIN) -> tuple[Pull, ...]:
+        """All open ones of branches of this repository."""
+        listed = self.wire.pages("listing the open pull requests", "pulls", _Pull, state="open", base=base)
+        return tuple(one for one in map(self._pull, listed) if one.base == base and not one.is_foreign)
+
     def create(self, head: str, title: str, body: str, *, base: str = MAIN) -> Pull:
         """Open one; the open one of the branch where there is one already."""
         asked = {"title": title, "body": body, "head": head, "base": base}

@@ -1,0 +1,103 @@
+"""The command that a build asks what it is to build: names, and the image that is there already.
+
+Comes in: a service, a ref. Goes out: the repository, the tags, and the digest of an image of the very same sources,
+for people, for scripts and for the later steps of a job. It builds nothing and pushes nothing.
+"""
+
+import os
+from dataclasses import asdict, dataclass
+
+import click
+
+from releasectl import image_tags, target
+from releasectl.commands import as_json, clone, print_json, real_world
+from releasectl.commands.sources import NotProvenYet, Sources
+from releasectl.edges.step_output import outputs
+from releasectl.evidence import LOOK_BACK
+from releasectl.outputs import Outputs
+from releasectl.outputs import read as read_outputs
+from releasectl.same_source import is_newest, pins
+from releasectl.world import World
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build is: `digest` is that of an image which is there, "" when it has to be built."""
+
+    repository: str
+    commit: str
+    digest: str
+    tags: tuple[str, ...]
+    version: str
+
+
+@click.command()
+@click.argument("service")
+@click.option("--ref", required=True, help="What is built, in full: refs/heads/main or refs/tags/v1.4.0.")
+@click.option("--suffix", default="", help="The end of every tag, such as -slim.")
+@click.option("--also", multiple=True, help="A further repository that gets the same tags; empty ones are left out.")
+@as_json
+def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json: bool) -> None:
+    """Say what an image of SERVICE is called, and whether the very same sources were built before.
+
+    A tag is only another name of what was built from main; with no image of its sources it ends with 4.
+    """
+    git, world = clone(), real_world()
+    tip = git.fetch()
+    sources = Sources(git, target.read_pipeline(git, tip))
+    if service not in sources.pipeline.services:
+        raise click.UsageError(f"{service!r} is no service of pipeline.yaml.")
+    first = sources.pipeline.first.name
+    tag = ref.removeprefix("refs/tags/") if ref.startswith("refs/tags/") else ""
+    commit = sources.tagged(tag) if tag else git.resolve("HEAD")
+    place = _place(first, service, world)
+    known = _known(sources, service, commit, first, place=place, world=world)
+    if tag and not known[0]:
+        raise NotProvenYet(f"naming the image of {tag}: none was released to {first} from its sources yet", _WAIT)
+    newest = is_newest(tag, git.tags()) if tag else True
+    try:
+        names = image_tags.tags(ref, commit, suffix=suffix, newest=newest)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    repositories = [one for one in (place[1], *also) if one] if place[1] else []
+    tags = tuple(f"{one}:{name}" for one in repositories for name in names)
+    _tell(Build(place[1], known[1] or commit, known[0], tags, tag.removeprefix("v")), as_json=as_json)
+
+
+_WAIT = "Wait until the build of main has been released there, then run the same command again."
+
+
+def _place(first: str, service: str, world: World) -> tuple[str, str]:
+    """Region and repository of the first environment, ("", "") before it was created."""
+    last = next((one for one in world.records.history(first, LOOK_BACK) if one.outputs), None)
+    found: Outputs | None = read_outputs(last.outputs) if last else None
+    if found is None or service not in found.services:
+        return "", ""
+    return found.region, found.services[service].repository
+
+
+def _known(
+    sources: Sources, service: str, commit: str, first: str, *, place: tuple[str, str], world: World
+) -> tuple[str, str]:
+    """Digest and commit of an image of the same tree, which is still there; ("", "") without one."""
+    history = world.records.history(first, LOOK_BACK)
+    for pin in pins(history, service, sources.tree(service, commit), sources.tree):
+        if world.registry.images(*place, pin.digest):
+            return pin.digest, pin.commit
+    return "", ""
+
+
+def _tell(found: Build, *, as_json: bool) -> None:
+    build = bool(found.repository) and not found.digest
+    outputs(
+        os.environ,
+        repository=found.repository, commit=found.commit, digest=found.digest, version=found.version,
+        build=str(build).lower(), tags="\n".join(found.tags), options="\n".join(f"--tag {one}" for one in found.tags),
+    )  # fmt: skip
+    if as_json:
+        print_json({**asdict(found), "build": build})
+    elif not found.repository:
+        click.echo("There is no repository yet: create the first environment, `releasectl bump --program`.")
+    else:
+        stands = "build it" if build else f"it is there: {found.digest}"
+        click.echo("\n".join((f"{found.repository}: {stands}", *found.tags)))
