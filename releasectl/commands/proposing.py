@@ -7,8 +7,8 @@ in between, all of it is looked at again.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import replace, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import click
 
