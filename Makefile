@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test nightly chaos test-core format schemas clean
+.PHONY: help demo setup check test nightly chaos test-core format schemas clean redeploy status
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,7 @@ $(UV):
 	@$(PYTHON) -m venv .tools/uv
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-check: setup ## Formatting, lint, types, imports, generated files
+check: setup .tools/actionlint ## Formatting, lint, types, imports, generated files, workflows
 	@$(RUN)/ruff format --check --quiet . || { echo 'check: run `make format`'; exit 1; }
 	@$(RUN)/ruff check --quiet .
 	@$(RUN)/mypy
@@ -37,6 +37,17 @@ check: setup ## Formatting, lint, types, imports, generated files
 	@$(RUN)/python -m releasectl.errors_reference --check
 	@$(UV) lock --check --quiet
 	@$(RUN)/releasectl check
+	@$(RUN)/zizmor --offline --persona=pedantic --quiet --no-progress .github
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.tools/actionlint
+
+# Its wheel downloads a program while it is built; the module that it is made of is pinned by its hash.
+.tools/actionlint: .github/actionlint/go.mod .github/actionlint/go.sum
+	@command -v go >/dev/null || { echo 'check: install Go, which builds actionlint: https://go.dev/doc/install'; exit 1; }
+	@echo "check: building actionlint with Go, once"
+	@go build -C .github/actionlint -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 
 # Many tests wait for processes that they started, so two for a processor keep it busy.
 WORKERS ?= 4
@@ -56,6 +67,14 @@ chaos: setup ## The fault campaign: KILLS=20, SEED= for the same stories again, 
 
 test-core: setup ## The pure core alone, in seconds
 	@$(RUN)/pytest --numprocesses 2 -p no:anyio -p no:cacheprovider tests/unit
+
+ENVIRONMENT ?= staging
+
+redeploy: setup ## Restart what runs: ENVIRONMENT=staging
+	@$(RUN)/releasectl redeploy $(ENVIRONMENT)
+
+status: setup ## What is pinned, what runs, how it is
+	@$(RUN)/releasectl status
 
 format: setup ## Format and mend what can be mended
 	@$(RUN)/ruff format --quiet .
