@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test nightly chaos test-core format schemas clean redeploy status
+.PHONY: help demo setup check test nightly chaos test-core format schemas clean deploy redeploy status
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,12 @@ test-core: setup ## The pure core alone, in seconds
 	@$(RUN)/pytest --numprocesses 2 -p no:anyio -p no:cacheprovider tests/unit
 
 ENVIRONMENT ?= staging
+SERVICE ?= web
+
+deploy: setup ## Pin the image with a tag, and release it: TAG=sha-0123abc ENVIRONMENT=staging SERVICE=web
+	@test -n "$(TAG)" || { echo 'deploy: say which image: `make deploy TAG=sha-0123abc`'; exit 2; }
+	@$(RUN)/releasectl bump "$(SERVICE)" --tag "$(TAG)" --environment "$(ENVIRONMENT)"
+	@$(RUN)/releasectl reconcile "$(ENVIRONMENT)"
 
 redeploy: setup ## Restart what runs: ENVIRONMENT=staging
 	@$(RUN)/releasectl redeploy $(ENVIRONMENT)

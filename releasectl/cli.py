@@ -12,6 +12,7 @@ import click
 
 from releasectl.commands import (
     bootstrap,
+    bump,
     doctor,
     drift,
     image,
@@ -49,7 +50,7 @@ def cli() -> None:
 for command in (
     *(init.init, doctor.doctor),
     *(look.check, look.preview, look.status, look.history, look.explain, look.env),
-    *(release.reconcile, release.bump, promote.promote, release.rollback, release.redeploy),
+    *(release.reconcile, bump.bump, promote.promote, release.rollback, release.redeploy),
     *(stop.hold, stop.reject),
     bootstrap.bootstrap,
     drift.drift,

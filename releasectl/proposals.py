@@ -5,6 +5,7 @@ the reason why nothing changes. Pure: asked again for each new tip, so two propo
 It never commits, and never asks a gate that may wait: that is admission's business at apply.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -161,6 +162,11 @@ def promote(path: str, raw: bytes, source: Deployment, rejections: Mapping[str, 
 def promotion_branch(environment: str, source: Deployment) -> str:
     """Where a promotion is proposed: one branch for one proven release, so that asking twice proposes once."""
     return f"releasectl/promote-{environment}-{source.identity[:12]}"
+
+
+def is_promotion_to(environment: str, branch: str) -> bool:
+    """Is this a branch on which a promotion to that very environment was proposed?"""
+    return bool(re.fullmatch(rf"releasectl/promote-{re.escape(environment)}-[0-9a-f]{{12}}", branch))
 
 
 def adopt(path: str, raw: bytes, builds: Iterable[Build], rejections: Mapping[str, Rejection]) -> Proposal:

@@ -86,6 +86,9 @@ class Registry(Protocol):
     def images(self, region: str, repository: str, digest: str) -> tuple[str, ...]:
         """The digest and, for an index, its children; () when the repository does not have it."""
 
+    def digest(self, region: str, repository: str, tag: str) -> str:
+        """The digest of the image that has a tag now, "" when none has it."""
+
     def copy(self, source_region: str, source: str, target_region: str, target: str, *, digest: str) -> None:
         """Copy an image with all that belongs to it, bytes unchanged."""
 

@@ -9,8 +9,9 @@ import click
 from releasectl import drift as found_drift
 from releasectl import drift_issue, mend, proposals, report
 from releasectl.commands import as_json, commit, named, print_json, real_world, say, wanted_at
+from releasectl.commands.bump import NotThere
 from releasectl.commands.proposing import real_forge
-from releasectl.commands.release import NotThere, proposed, pull_request, rejections_of, require_open
+from releasectl.commands.release import proposed, pull_request, rejections_of, require_open
 from releasectl.drift import DIGEST, Drift
 from releasectl.errors import ControllerError, NotSettled
 from releasectl.evidence import LOOK_BACK

@@ -11,11 +11,10 @@ import click
 
 from releasectl import image_tags, target
 from releasectl.commands import as_json, clone, print_json, real_world
+from releasectl.commands.bump import registry
 from releasectl.commands.sources import NotProvenYet, Sources
 from releasectl.edges.step_output import outputs
 from releasectl.evidence import LOOK_BACK
-from releasectl.outputs import Outputs
-from releasectl.outputs import read as read_outputs
 from releasectl.same_source import is_newest, pins
 from releasectl.world import World
 
@@ -50,7 +49,7 @@ def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json
     first = sources.pipeline.first.name
     tag = ref.removeprefix("refs/tags/") if ref.startswith("refs/tags/") else ""
     commit = sources.tagged(tag) if tag else git.resolve("HEAD")
-    place = _place(first, service, world)
+    place = registry(service, first, world)
     known = _known(sources, service, commit, first, place=place, world=world)
     if tag and not known[0]:
         raise NotProvenYet(f"naming the image of {tag}: none was released to {first} from its sources yet", _WAIT)
@@ -65,15 +64,6 @@ def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json
 
 
 _WAIT = "Wait until the build of main has been released there, then run the same command again."
-
-
-def _place(first: str, service: str, world: World) -> tuple[str, str]:
-    """Region and repository of the first environment, ("", "") before it was created."""
-    last = next((one for one in world.records.history(first, LOOK_BACK) if one.outputs), None)
-    found: Outputs | None = read_outputs(last.outputs) if last else None
-    if found is None or service not in found.services:
-        return "", ""
-    return found.region, found.services[service].repository
 
 
 def _known(

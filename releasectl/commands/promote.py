@@ -11,9 +11,8 @@ import click
 
 from releasectl import evidence, proposals
 from releasectl.commands import as_json, clone, commit, named, print_json, real_world, say, wanted_at
-from releasectl.commands.proposing import merge_once_passed, real_forge
+from releasectl.commands.proposing import committed, merge_once_passed, real_forge, starting
 from releasectl.commands.release import (
-    committed,
     named_deployment,
     proposed,
     pull_request,
@@ -73,7 +72,7 @@ class Promotion:
     help="On GitHub: open its pull request, merge it once check `checks` passed, or do what `tags` in pipeline.yaml "
     "says.",
 )
-@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
+@starting
 @as_json
 def promote(
     environment: str, deployment: str, tag: str, *, merge: bool, how: str | None, starts: bool, as_json: bool
@@ -117,9 +116,8 @@ def promote(
 def _offer(asked: Promotion, reason: str, forge: Forge) -> Pull:
     """The one pull request of the environment: older promotions give way to the newest."""
     pull = forge.pulls.create(asked.branch, *asked.title_and_body(reason))
-    prefix = f"releasectl/promote-{asked.environment}-"
     for old in forge.pulls.standing():
-        if old.head.startswith(prefix) and old.head != asked.branch:
+        if proposals.is_promotion_to(asked.environment, old.head) and old.head != asked.branch:
             forge.pulls.close(old.number)
             forge.branches.remove(old.head)
             say(f"{asked.environment}: pull request {old.number} gives way to {pull.number}")

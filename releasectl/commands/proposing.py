@@ -13,7 +13,7 @@ from datetime import timedelta
 import click
 
 from releasectl import target
-from releasectl.commands import clone, print_json, say
+from releasectl.commands import Committed, clone, print_json, say
 from releasectl.errors import Stale
 from releasectl.forge import MAIN, Forge, Pull
 from releasectl.pipeline import Rejection, hold_path
@@ -35,6 +35,9 @@ from releasectl.world import World
 _TIMES = 5  # that others may be faster
 WAITING = 4
 POLL = 15.0  # seconds between two looks at the checks of a pull request
+starting = click.option(
+    "--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed."
+)
 Ancestry = Callable[[str, str], bool]
 
 
@@ -172,6 +175,13 @@ def start(environment: str, forge: Forge) -> None:
     """Start the deployment: GitHub starts none for a commit that a workflow made with its own token."""
     run = forge.workflows.dispatch(f"deploy-{environment}.yml", MAIN, {})
     say(f"{environment}: its deployment was started{f': {run.url}' if run.url else ''}")
+
+
+def committed(done: Committed, following: str = "", *, starts: bool, as_json: bool) -> None:
+    """Tell of a commit to main, and start its deployment on GitHub where that was asked for."""
+    done.tell(as_json=as_json, following="" if starts else following or f"releasectl reconcile {done.environment}")
+    if starts and done.proposal.files:
+        start(done.environment, real_forge())
 
 
 def patiently(world: World, minutes: int, once: Callable[[], Proposed]) -> Proposed:

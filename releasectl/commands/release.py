@@ -1,47 +1,31 @@
 """Commands that say what should run, by a commit, and the one that makes it run.
 
-bump, promote, rollback and redeploy only write: each is a pure proposal, committed by compare-and-swap. Nothing but
-reconcile changes an environment.
+rollback and redeploy only write, as bump and promote beside them: each is a pure proposal, committed by
+compare-and-swap. Nothing but reconcile changes an environment.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
-from releasectl import brakes, evidence, proposals, report, target
+from releasectl import brakes, evidence, proposals, report
 from releasectl import reconcile as loop
 from releasectl.brakes import Verdict
-from releasectl.commands import Committed, as_json, clone, commit, named, print_json, real_world, say, wanted_at
-from releasectl.commands.proposing import Bump, by_pull_request, patiently, real_forge, start
+from releasectl.commands import Committed, as_json, commit, named, print_json, real_world, say, wanted_at
+from releasectl.commands.proposing import committed, starting
 from releasectl.commands.watching import Watched, watching
 from releasectl.errors import ControllerError, Retry
 from releasectl.evidence import LOOK_BACK
-from releasectl.outputs import read as read_outputs
 from releasectl.pipeline import Rejection
 from releasectl.plain_text import plain
-from releasectl.proposals import PROGRAM, Build, NothingLive, Proposal
+from releasectl.proposals import NothingLive, Proposal
 from releasectl.record import Deployment, Phase
 from releasectl.target import Target, release_path, settings_path
 from releasectl.world import World
 
-if TYPE_CHECKING:
-    from releasectl.edges.git import Git
-
 WAITING = 4
 WORST_FIRST = (3, 2, 1, WAITING, 0)
-
-
-class NotThere(ControllerError):
-    """A digest that no registry has, or an environment that has no registry yet.
-
-    Why: The build did not push, pushed elsewhere, or the environment was never created.
-    Do: Push the image to the repository that the message names, or create the environment: `releasectl bump
-    --program`, then `releasectl reconcile ENVIRONMENT`.
-    """
-
-    exit_code = 1
 
 
 class UnknownDeployment(ControllerError):
@@ -137,82 +121,12 @@ def worst(codes: Iterable[int]) -> int:
 
 
 @click.command()
-@click.argument("service", required=False)
-@click.argument("digest", required=False)
-@click.option("--commit", "source", default="", help="The source commit that the image was built from.")
-@click.option("--version", default="", help="A label for people.")
-@click.option("--program", is_flag=True, help="Pin the newest program on main: to create an environment, or alone.")
-@click.option("--environment", default="", help="Another environment than the first, to create it.")
-@click.option(
-    "--pull-request",
-    type=click.Choice(["open", "merge"]),
-    default=None,
-    help="On GitHub: one pull request an environment; `merge` merges it once check `checks` passed, else exits 4.",
-)
-@click.option("--wait", default=0, type=click.IntRange(0, 360), help="Minutes to wait for the checks of that merge.")
-@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
-@as_json
-def bump(  # noqa: PLR0913 - options of a command line
-    service: str | None,
-    digest: str | None,
-    *,
-    source: str,
-    version: str,
-    program: bool,
-    environment: str,
-    pull_request: str | None,
-    wait: int,
-    starts: bool,
-    as_json: bool,
-) -> None:
-    """Pin a newly built DIGEST of SERVICE in the first environment, by a commit on main.
-
-    A newer program on main is pinned with it. Of two builds the newer commit wins, whatever comes first; a digest
-    that was rejected, and a rebuild of its commit, is refused. With "" as DIGEST nothing was built: then only the
-    program is pinned.
-    """
-    if (service is None) != (digest is None) or not (service or program):
-        raise click.UsageError("Name a service and its digest, or --program, or both.")
-    if starts and pull_request:
-        raise click.UsageError("--start goes with a commit, not with --pull-request: a merge starts its deployment.")
-    if digest == "":
-        service, digest, program = None, None, True
-    git, world = clone(), real_world()
-    name = _bumped(environment, git, service=service)
-    build = Build(service, digest, version, source) if service and digest else None
-    if build:
-        _require_image(build, name, world)
-
-    def write(raw: bytes, tip: str) -> Proposal:
-        wanted = wanted_at(world, tip, name)
-        return proposals.bump(
-            release_path(name),
-            raw,
-            build=build,
-            program=_program(wanted, git, asked=program),
-            is_ancestor=_comparison(git, wanted, service),
-            rejections=rejections_of(wanted, world) if build else {},
-        )
-
-    def make(tip: str) -> Proposal:
-        return write(wanted_at(world, tip, name).files[release_path(name)], tip)
-
-    if pull_request:
-        what = Bump(name, write, git.is_ancestor, lambda tip: rejections_of(wanted_at(world, tip, name), world))
-        forge = real_forge()
-        done = patiently(world, wait, lambda: by_pull_request(what, world, forge, merge=pull_request == "merge"))
-        done.tell(name, as_json=as_json)
-        return
-    committed(commit(name, world, make), starts=starts, as_json=as_json)
-
-
-@click.command()
 @named
 @click.option("--to", default="", help="A live deployment of ENVIRONMENT; the one before main's when left out.")
 @click.option("--branch", "on_branch", is_flag=True, help="Propose it on a branch instead of committing to main.")
 @click.option("--reject", is_flag=True, help="Reject the digests that go away; needs --reason.")
 @click.option("--reason", default="", help="Why they are rejected.")
-@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
+@starting
 @as_json
 def rollback(
     environment: str, to: str, *, on_branch: bool, reject: bool, reason: str, starts: bool, as_json: bool
@@ -253,7 +167,7 @@ def rollback(
 @click.command()
 @named
 @click.argument("services", nargs=-1)
-@click.option("--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed.")
+@starting
 @as_json
 def redeploy(environment: str, services: tuple[str, ...], *, starts: bool, as_json: bool) -> None:
     """Restart SERVICES of ENVIRONMENT, or all, on the images that they run, by a commit on main."""
@@ -264,13 +178,6 @@ def redeploy(environment: str, services: tuple[str, ...], *, starts: bool, as_js
         return proposals.redeploy(path, wanted_at(world, tip, environment).files[path], services, now)
 
     committed(commit(environment, world, make), starts=starts, as_json=as_json)
-
-
-def committed(done: Committed, *, starts: bool, as_json: bool) -> None:
-    """Tell of a commit to main, and start its deployment on GitHub where that was asked for."""
-    done.tell(as_json=as_json, following="" if starts else f"releasectl reconcile {done.environment}")
-    if starts and done.proposal.files:
-        start(done.environment, real_forge())
 
 
 def proposed(done: Committed, on_main: Proposal) -> Committed:
@@ -308,46 +215,3 @@ def named_deployment(history: Iterable[Deployment], environment: str, identifier
             f"Choose one: releasectl history {environment}",
         )
     return found
-
-
-def _program(wanted: Target, git: "Git", *, asked: bool) -> str:
-    """The program to pin, "" to leave it: by itself only where new builds enter, and never an older one."""
-    enters = wanted.is_created and wanted.environment == wanted.pipeline.first.name
-    if not asked and not enters:
-        return ""
-    newest = git.newest_commit(wanted.commit, *PROGRAM)
-    return proposals.newer_program(wanted.release.program, newest, git.is_ancestor)
-
-
-def _comparison(git: "Git", wanted: Target, service: str | None) -> Callable[[str, str], bool]:
-    """Which of two source commits is older; builds from another repository count in the order they come."""
-    source = wanted.pipeline.services.get(service or "")
-    return (lambda _older, _newer: False) if source and source.repository else git.is_ancestor
-
-
-def _bumped(environment: str, git: "Git", *, service: str | None) -> str:
-    """New builds enter by the first environment; another one only gets its first program this way."""
-    tip = git.fetch()
-    first = target.read_pipeline(git, tip).first.name
-    if environment in ("", first):
-        return first
-    if service or target.read_target(git, tip, environment).is_created:
-        raise click.UsageError(f"Bump {first} instead: what is proven there is then promoted to {environment}.")
-    return environment
-
-
-def _require_image(build: Build, environment: str, world: World) -> None:
-    """A pin of what no registry has would only fail later, in front of everybody."""
-    last = next((one for one in world.records.history(environment, 1) if one.outputs), None)
-    outputs = read_outputs(last.outputs) if last else None
-    if outputs is None or build.service not in outputs.services:
-        raise NotThere(
-            f"bumping {build.service} in {environment}: it has no registry yet",
-            f"Create the environment first: releasectl bump --program, then releasectl reconcile {environment}",
-        )
-    repository = outputs.services[build.service].repository
-    if not world.registry.images(outputs.region, repository, build.digest):
-        raise NotThere(
-            f"bumping {build.service} in {environment}: no image {build.digest} in {repository}",
-            "Push the image to that repository first.",
-        )

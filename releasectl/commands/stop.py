@@ -4,6 +4,7 @@ import click
 
 from releasectl import brakes, target
 from releasectl.commands import as_json, commit, named, real_world, say, wanted_at
+from releasectl.commands.proposing import committed, starting
 from releasectl.evidence import LOOK_BACK
 from releasectl.pipeline import hold_path, rejection_path
 from releasectl.proposals import Proposal, UnknownService
@@ -17,8 +18,9 @@ why = click.option("--reason", default="", help="For everybody who meets it.")
 @named
 @why
 @lift
+@starting
 @as_json
-def hold(environment: str, reason: str, *, lift: bool, as_json: bool) -> None:
+def hold(environment: str, reason: str, *, lift: bool, starts: bool, as_json: bool) -> None:
     """Do not change ENVIRONMENT until the hold is lifted, by a commit on main. A rollback still passes."""
     _require_one(reason, lift=lift)
     world = real_world()
@@ -32,7 +34,7 @@ def hold(environment: str, reason: str, *, lift: bool, as_json: bool) -> None:
         return brakes.hold(environment, before, by=by, reason=reason, now=now)
 
     following = f"releasectl reconcile {environment}" if lift else f"releasectl hold {environment} --lift"
-    commit(environment, world, make).tell(as_json=as_json, following=following)
+    committed(commit(environment, world, make), following, starts=starts, as_json=as_json)
 
 
 @click.command()
@@ -42,8 +44,11 @@ def hold(environment: str, reason: str, *, lift: bool, as_json: bool) -> None:
 @why
 @click.option("--commit", "source", default="", help="The source commit; that of the newest deployment if left out.")
 @lift
+@starting
 @as_json
-def reject(environment: str, service: str, digest: str, *, reason: str, source: str, lift: bool, as_json: bool) -> None:
+def reject(
+    environment: str, service: str, digest: str, *, reason: str, source: str, lift: bool, starts: bool, as_json: bool
+) -> None:
     """Never pin DIGEST of SERVICE in ENVIRONMENT, nor a rebuild of its commit, by a commit on main."""
     _require_one(reason, lift=lift)
     world = real_world()
@@ -66,7 +71,8 @@ def reject(environment: str, service: str, digest: str, *, reason: str, source: 
     stands = wanted_at(world, done.commit, environment).release.services[service].digest == digest
     if stands and not lift:
         say(f"{environment} pins it now, and this takes nothing away")
-    done.tell(as_json=as_json, following=f"releasectl {'rollback' if stands and not lift else 'status'} {environment}")
+    following = f"releasectl {'rollback' if stands and not lift else 'status'} {environment}"
+    committed(done, following, starts=starts, as_json=as_json)
 
 
 def _require_one(reason: str, *, lift: bool) -> None:

@@ -16,6 +16,7 @@ from releasectl.image_facts import ImageFacts, Scan
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecr.type_defs import ImageIdentifierTypeDef, ImageTypeDef
 
 _PLATFORM = "linux/amd64"  # where the runtimes run; of an index, its child decides
 _REVISION = "org.opencontainers.image.revision"
@@ -28,24 +29,29 @@ class Ecr:
 
     def images(self, region: str, repository: str, digest: str) -> tuple[str, ...]:
         """The digest and, for an index, its children; () when it is not there. Raises AwsDenied and its like."""
-        manifest = self._manifest(region, repository, digest)
+        manifest = _image(region, repository, {"imageDigest": digest})
         if manifest is None:
             return ()
         children = json.loads(manifest["imageManifest"]).get("manifests", [])
         return (digest, *(child["digest"] for child in children))
 
+    def digest(self, region: str, repository: str, tag: str) -> str:
+        """The digest of the image that has a tag now, "" when none has it."""
+        image = _image(region, repository, {"imageTag": tag})
+        return image["imageId"]["imageDigest"] if image else ""
+
     def shield(self, region: str, repository: str, digest: str) -> None:
         """Tag `digest` `release-<12 hex>`: the first retention rule keeps what is tagged so (aws.md 5.2)."""
-        manifest = self._manifest(region, repository, digest)
-        if manifest is None:
+        image = _image(region, repository, {"imageDigest": digest})
+        if image is None:
             return
         with aws.asking(f"tagging {repository}@{digest}"):
             try:
                 _client(region).put_image(
                     registryId=_account(repository),
                     repositoryName=_name(repository),
-                    imageManifest=manifest["imageManifest"],
-                    imageManifestMediaType=manifest["imageManifestMediaType"],
+                    imageManifest=image["imageManifest"],
+                    imageManifestMediaType=image.get("imageManifestMediaType") or MANIFEST_TYPES[1],
                     imageDigest=digest,
                     imageTag=f"release-{digest.removeprefix('sha256:')[:12]}",
                 )
@@ -101,23 +107,22 @@ class Ecr:
             return Scan("unsupported")
         return Scan("pending" if status in _PENDING else "unknown")
 
-    def _manifest(self, region: str, repository: str, digest: str) -> dict[str, str] | None:
-        with aws.asking(f"looking for {repository}@{digest}"):
-            try:
-                answer = _client(region).batch_get_image(
-                    registryId=_account(repository),
-                    repositoryName=_name(repository),
-                    imageIds=[{"imageDigest": digest}],
-                    acceptedMediaTypes=list(MANIFEST_TYPES),
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "RepositoryNotFoundException":
-                    return None
-                raise
-        for image in answer["images"]:
-            kind = image.get("imageManifestMediaType") or MANIFEST_TYPES[1]
-            return {"imageManifest": image["imageManifest"], "imageManifestMediaType": kind}
-        return None
+
+def _image(region: str, repository: str, identifier: "ImageIdentifierTypeDef") -> "ImageTypeDef | None":
+    named = identifier.get("imageTag") or identifier.get("imageDigest")
+    with aws.asking(f"looking for {named} in {repository}"):
+        try:
+            answer = _client(region).batch_get_image(
+                registryId=_account(repository),
+                repositoryName=_name(repository),
+                imageIds=[identifier],
+                acceptedMediaTypes=list(MANIFEST_TYPES),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "RepositoryNotFoundException":
+                return None
+            raise
+    return next(iter(answer["images"]), None)
 
 
 def _client(region: str) -> "ECRClient":

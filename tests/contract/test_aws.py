@@ -120,6 +120,15 @@ def images(request: pytest.FixtureRequest) -> Images:
 class TestRegistry:
     """The contract."""
 
+    def test_a_tag_names_a_digest_from_when_it_is_given(self, images: Images) -> None:
+        pushed = images.push("named")
+        tag = f"release-{pushed.removeprefix('sha256:')[:12]}"
+        before = images.registry.digest(REGION, images.repository, tag)
+
+        images.registry.shield(REGION, images.repository, pushed)
+
+        assert (before, images.registry.digest(REGION, images.repository, tag)) == ("", pushed)
+
     def test_an_image_that_was_pushed_is_there(self, images: Images) -> None:
         pushed = images.push("one")
 

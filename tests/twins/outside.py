@@ -58,6 +58,7 @@ class Registry:
     """Repositories: the digests in them, each with the children of an index."""
 
     repositories: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    tagged: dict[tuple[str, str], str] = field(default_factory=dict)
     shielded: set[tuple[str, str]] = field(default_factory=set)
     known: dict[str, ImageFacts] = field(default_factory=dict)  # by digest
     copied: list[tuple[str, str, str]] = field(default_factory=list)  # from, to, digest
@@ -71,6 +72,10 @@ class Registry:
         self._fail(region)
         found = self.repositories.get(repository, {})
         return (digest, *found[digest]) if digest in found else ()
+
+    def digest(self, region: str, repository: str, tag: str) -> str:
+        self._fail(region)
+        return self.tagged.get((repository, tag), "")
 
     def copy(self, source_region: str, source: str, target_region: str, target: str, *, digest: str) -> None:
         self._fail(source_region)
@@ -87,6 +92,7 @@ class Registry:
         self._fail(region)
         if digest in self.repositories.get(repository, {}):
             self.shielded.add((repository, digest))
+            self.tagged[repository, f"release-{digest.removeprefix('sha256:')[:12]}"] = digest
 
     def _fail(self, region: str) -> None:
         assert region == REGION, "asked in another region than the environment's"

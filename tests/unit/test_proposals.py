@@ -16,6 +16,7 @@ from releasectl.proposals import (
     adoption_branch,
     bump,
     empty,
+    is_promotion_to,
     newer_program,
     promote,
     promotion_branch,
@@ -261,6 +262,14 @@ def test_a_rejected_digest_is_not_promoted() -> None:
 
 def test_one_proven_release_has_one_branch() -> None:
     assert promotion_branch("production", deployment()) == "releasectl/promote-production-eeeeeeeeeeee"
+
+
+def test_the_branch_of_a_promotion_is_known_by_its_environment_in_full() -> None:
+    branch = promotion_branch("prod-eu", deployment())
+
+    assert is_promotion_to("prod-eu", branch)
+    assert not is_promotion_to("prod", branch)
+    assert not is_promotion_to("prod-eu", f"{branch}-by-hand")
 
 
 # ---- restart ----
