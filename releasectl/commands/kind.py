@@ -6,10 +6,9 @@ commit to compare with it is code. `python -m releasectl.commands.kind --since H
 
 import argparse
 import os
-import subprocess
-from collections.abc import Iterator
 
 from releasectl.changes import changes
+from releasectl.commands import clone
 from releasectl.edges.step_output import outputs
 
 
@@ -18,16 +17,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m releasectl.commands.kind")
     parser.add_argument("--since", default="", help="the commit to compare the checkout with")
     since = parser.parse_args(argv).since
-    kind = "data" if since and changes(_changed(since)).is_data else "code"
+    kind = "data" if since and changes(clone().changed(since, "HEAD")).is_data else "code"
     outputs(os.environ, kind=kind)
     print(kind)
     return 0
-
-
-def _changed(since: str) -> Iterator[str]:
-    asked = ["git", "diff", "--name-only", "--no-renames", "-z", "--end-of-options", since, "HEAD"]
-    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-    return (path for path in told.split("\0") if path)
 
 
 if __name__ == "__main__":

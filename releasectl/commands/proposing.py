@@ -46,7 +46,7 @@ def real_forge(patience: float | None = None) -> Forge:
     from releasectl.edges.github import Github  # noqa: PLC0415
     from releasectl.edges.github.account import Account  # noqa: PLC0415
 
-    return Github(replace(Account.read(os.environ, clone().remote_url()), patience=patience))
+    return Github(replace(Account.read(os.environ, clone().url()), patience=patience))
 
 
 @dataclass(frozen=True)

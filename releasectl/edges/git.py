@@ -171,9 +171,10 @@ class Git:
         raw = self.run("log", "--format=%H%x00%an%x00%s", f"{older}..{newer}", "--", *paths)
         return tuple(Commit(*line.split("\0", 2)) for line in raw.decode(errors="replace").split("\n") if line)
 
-    def remote_url(self) -> str:
-        """Where the remote is, "" without one."""
-        return self._git.call("remote", "get-url", "origin").stdout.decode().strip()
+    def changed(self, older: str, newer: str) -> tuple[str, ...]:
+        """Every path that differs; of a renamed file, both. Raises GitFailed."""
+        raw = self.run("diff", "--name-only", "--no-renames", "-z", "--end-of-options", older, newer)
+        return tuple(os.fsdecode(path) for path in raw.split(b"\0") if path)
 
     def user(self) -> str:
         """The name of whoever commits here."""

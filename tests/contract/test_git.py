@@ -241,6 +241,16 @@ def test_a_name_is_resolved_to_its_commit(remote: Remote, clone: Git) -> None:
             clone.resolve(nonsense)
 
 
+def test_what_differs_is_told_by_every_path_a_rename_by_both(clone: Git) -> None:
+    before = clone.fetch()
+    moved = (clone.read(before, PATH) or b"") * 9
+    first = clone.commit("main", "Write", lambda _tip: {"old name.yaml": moved})
+    clone.commit("main", "Rename", lambda _tip: {"old name.yaml": None, "neu\u00e9\n.yaml": moved})
+
+    assert set(clone.changed(first, clone.fetch())) == {"old name.yaml", "neu\u00e9\n.yaml"}
+    assert clone.changed(first, first) == ()
+
+
 def test_many_files_are_read_at_once(clone: Git) -> None:
     files = {f"deployments/{number}": b"x" * number + b"\n\n" for number in range(20)}
     commit = clone.commit("main", "Many", lambda _tip: dict(files))
