@@ -20,6 +20,7 @@ from releasectl.edges.git_process import GitFailed, GitProcess, scrubbed
 from releasectl.edges.git_remote import Remote
 from releasectl.errors import ControllerError, UnknownCommit
 from releasectl.missed import Landed
+from releasectl.plain_text import never_skipping
 from releasectl.release_notes import Commit
 
 MAIN = "main"
@@ -220,7 +221,7 @@ class Git:
             files = change(tip or start)
             if not files:
                 return tip or start
-            words = message if isinstance(message, str) else message()
+            words = never_skipping(message if isinstance(message, str) else message())
             pushed.append(self._write_commit(tip or start, files, words))
             self._remote.push(pushed[-1], f"refs/heads/{branch}", *along)
             return pushed[-1]

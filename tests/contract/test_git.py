@@ -71,6 +71,12 @@ def test_a_commit_is_on_the_remote_and_nowhere_in_the_clones_work_tree(remote: R
     assert tree_and_branches(clone) == before
 
 
+def test_a_commit_has_no_word_that_keeps_github_from_starting_workflows(remote: Remote, clone: Git) -> None:
+    clone.commit("main", "Hold: [skip ci]\n", lambda _tip: {"a": b""})
+
+    assert git(remote.bare, "log", "-1", "--format=%s", "main") == "Hold: (skip ci)"
+
+
 def test_a_change_may_delete_files(clone: Git) -> None:
     commit = clone.commit("main", "Lift", lambda _tip: {PATH: None, "a": b""})
 
