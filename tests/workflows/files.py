@@ -93,7 +93,9 @@ class File:
     @cached_property
     def jobs(self) -> tuple[Job, ...]:
         """Its jobs."""
-        jobs = self.data.get("jobs") or {"action": self.data.get("runs", {})}
+        jobs = self.data.get("jobs") or {}
+        if "runs" in self.data:
+            jobs = {"action": self.data["runs"]}
         return tuple(Job(self.path, name, data) for name, data in jobs.items())
 
     @cached_property
@@ -103,7 +105,7 @@ class File:
 
     def inputs(self, event: str) -> Mapping[str, Mapping[str, Any]]:
         """What it takes when it is called or started by hand."""
-        return self.events.get(event, {}).get("inputs", {})
+        return dict(self.events.get(event, {}).get("inputs", {}))
 
 
 @dataclass(frozen=True)

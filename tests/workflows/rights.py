@@ -6,6 +6,7 @@ gets no right worth stealing, and no key of a cloud is kept anywhere.
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tests.workflows.files import File, Job, Project
 from tests.workflows.pins import REVIEW, is_own
@@ -126,7 +127,7 @@ def no_expression_is_in_a_script(project: Project) -> Iterator[str]:
             yield f"{job.place}: an expression in a script: {step['run']}"
 
 
-def _steps(project: Project) -> Iterator[tuple[Job, Mapping[str, object]]]:
+def _steps(project: Project) -> Iterator[tuple[Job, Mapping[str, Any]]]:
     return ((job, step) for file in project.files for job in file.jobs for step in job.steps)
 
 
