@@ -13,6 +13,7 @@ from datetime import timedelta
 import click
 
 from releasectl import target
+from releasectl.changes import workflow
 from releasectl.commands import Committed, clone, print_json, say
 from releasectl.errors import Stale
 from releasectl.forge import MAIN, Forge, Pull
@@ -173,7 +174,7 @@ def merge_once_passed(environment: str, pull: Pull, world: World, forge: Forge) 
 
 def start(environment: str, forge: Forge) -> None:
     """Start the deployment: GitHub starts none for a commit that a workflow made with its own token."""
-    run = forge.workflows.dispatch(f"deploy-{environment}.yml", MAIN, {})
+    run = forge.workflows.dispatch(workflow(environment), MAIN, {})
     say(f"{environment}: its deployment was started{f': {run.url}' if run.url else ''}")
 
 
