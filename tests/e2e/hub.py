@@ -74,6 +74,10 @@ class Hub:
         assert done.commit, done.refusal
         return done.commit
 
+    def app(self) -> dict[str, str]:
+        """What a job has that is the App's, whose merge starts workflows."""
+        return {"GITHUB_TOKEN": self.desk.token(login="release-bot", kind="app")}
+
     def tag(self, name: str, commit: str) -> str:
         """Somebody pushes a tag with a message; the commit."""
         git(self.story.sandbox.remote, "tag", "--annotate", "--message", name, name, commit)
