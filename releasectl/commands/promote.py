@@ -11,7 +11,7 @@ import click
 
 from releasectl import evidence, proposals
 from releasectl.commands import as_json, clone, commit, named, print_json, real_world, say, wanted_at
-from releasectl.commands.proposing import committed, merge_once_passed, real_forge, starting
+from releasectl.commands.proposing import committed, merge_once_passed, real_forge, start, starting
 from releasectl.commands.release import (
     named_deployment,
     proposed,
@@ -116,6 +116,10 @@ def promote(
     forge = real_forge()
     pull = _offer(asked, on_main.reason, forge)
     merged, waits = merge_once_passed(environment, pull, world, forge) if how == "merge" else ("", "")
+    if merged:
+        forge.branches.remove(asked.branch)
+        if starts:
+            start(environment, forge)
     _tell(asked, pull, on_main.reason, merged=merged, waits=waits, as_json=as_json)
 
 

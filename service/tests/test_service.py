@@ -136,14 +136,15 @@ def test_told_to_answer_with_errors_it_stays_alive(tmp_path: Path) -> None:
         assert running.get("/healthz").status_code == 200
 
 
-def test_the_build_is_read_from_the_file_beside_the_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "says"), [("1.4.0", "1.4.0"), ("", "unknown")], ids=["a version", "a branch"])
+def test_the_build_is_read_from_the_file_beside_the_code(tmp_path: Path, version: str, says: str) -> None:
     package = shutil.copytree(SOURCE / "web", tmp_path / "web")
-    (package / "build.json").write_text('{"version": "1.4.0", "commit": "9a1b"}')
+    (package / "build.json").write_text(f'{{"version": "{version}", "commit": "9a1b"}}')
     with service(tmp_path, RELEASED) as running:  # `python -m` looks in the working folder first
         until_it_answers(running)
         told = running.get("/version").json()
 
-    assert (told["version"], told["commit"]) == ("1.4.0", "9a1b")
+    assert (told["version"], told["commit"]) == (says, "9a1b")
 
 
 def _until(happened: Callable[[], bool]) -> None:

@@ -16,6 +16,10 @@ class Build:
 
 
 def read_build() -> Build:
-    """Reads `build.json` ({"version", "commit"}) beside this module; it may be absent, but not broken."""
+    """Reads `build.json` ({"version", "commit"}) beside this module; it may be absent, but not broken.
+
+    An empty word is unknown, too: a build of a branch has no version.
+    """
     file = files("web") / "build.json"
-    return Build(**json.loads(file.read_text("utf-8"))) if file.is_file() else Build()
+    told = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return Build(**{name: word for name, word in told.items() if word})
