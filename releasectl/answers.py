@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from releasectl import codeowners, document, target
+from releasectl import codeowners, document, own_workflows, protection, target
 from releasectl.pipeline import parse_pipeline
 from releasectl.target import Reader
 
@@ -21,6 +21,7 @@ ALERTS = ("config", f"{PREFIX}alerts")
 REGION = ("config", "aws:region")
 # The provider's own guard: it refuses to touch any other account, whatever credentials it is given.
 ACCOUNT = ("config", "aws:allowedAccountIds")
+_ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, protection.MAIN, protection.RECORD)
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Answers:
-    """All answers. `repositories` by service, "" for all; `places` by environment."""
+    """All answers. `repositories` by service, "" for all; `places` by environment.
+
+    `github` is this repository there, `app` the number of the App that may commit to its main.
+    """
 
     services: tuple[str, ...] = ()
     repositories: Mapping[str, str] = field(default_factory=dict)
+    github: str = ""
+    app: str = ""
     owners: tuple[str, ...] = ()
     places: Mapping[str, Place] = field(default_factory=dict)
 
@@ -53,7 +59,7 @@ def read(tree: Reader, commit: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for environment in pipeline.environments:
         files |= target.read_target(tree, commit, environment.name).files
-    optional = {path: tree.read(commit, path) for path in (target.PIPELINE, *codeowners.PATHS)}
+    optional = {path: tree.read(commit, path) for path in (target.PIPELINE, *codeowners.PATHS, *_ON_GITHUB)}
     return files | {path: raw for path, raw in optional.items() if raw is not None}
 
 
@@ -69,7 +75,9 @@ def present(files: Files) -> Answers:
     places = {each.name: _place(files[target.settings_path(each.name)], each.name) for each in pipeline.environments}
     repositories = {name: source.repository for name, source in pipeline.services.items()}
     owned = next((codeowners.owners(files[path]) for path in codeowners.PATHS if path in files), ())
-    return Answers(tuple(pipeline.services), repositories, owned, places)
+    whose = own_workflows.reviewer(files.get(own_workflows.REVIEW, b""))
+    app = protection.app_of(files.get(protection.MAIN, b""))
+    return Answers(tuple(pipeline.services), repositories, whose, app, owned, places)
 
 
 def _place(raw: bytes, environment: str) -> Place:

@@ -5,11 +5,12 @@ cannot be followed; any finding means that nothing is to be written. What an ans
 the same answers twice change nothing. It opens no file, and whether the outcome is valid is for `releasectl check`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from releasectl import codeowners, target
+from releasectl import codeowners, own_workflows, protection, target
 from releasectl.answers import (
     ACCOUNT,
     ALERTS,
@@ -33,6 +34,8 @@ APP_RUNNER = "app-runner"
 UNPINNED = {"digest": "", "version": "", "commit": "", "restart": ""}
 # What says when an instance is added, with what to begin with: App Runner knows the one, ECS the other.
 SCALES_BY = {True: ("concurrency", 80), False: ("cpu_percent", 60)}
+_REPOSITORY = re.compile(r"[A-Za-z0-9-]{1,39}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,11}")
 COPIED = ("runtime", "cpu", "memory", "port", "health_path", "version_path", "scaling", "alarms")
 
 
@@ -67,6 +70,7 @@ def answered(files: Files, answers: Answers) -> Outcome:
     names = _names(tuple(pipeline.services), answers.services)
     findings = (
         *_misnamed(answers, names.now(tuple(pipeline.services))),
+        *_not_on_github(answers),
         *_may_not_be_renamed(names, releases),
         *_may_not_move(files, answers, releases),
     )
@@ -77,11 +81,9 @@ def answered(files: Files, answers: Answers) -> Outcome:
     for environment in releases:
         _edit_release(changed, environment, names)
         _edit_settings(changed, environment, names, answers.places.get(environment, Place()))
-    for path in codeowners.PATHS:
-        if path in changed and answers.owners:
-            changed[path] = codeowners.owned_by(changed[path], answers.owners)
+    _edit_github(changed, names, answers)
     notes = tuple(f"{name} stays: nothing is taken away here; delete it by hand" for name in names.left)
-    return Outcome({path: raw for path, raw in changed.items() if raw != files[path]}, notes=notes)
+    return Outcome({path: raw for path, raw in changed.items() if raw != files.get(path)}, notes=notes)
 
 
 def _names(known: tuple[str, ...], asked: tuple[str, ...]) -> _Names:
@@ -100,6 +102,15 @@ def _misnamed(answers: Answers, services: Sequence[str]) -> Iterator[Finding]:
             hint = near(name, services)
             remedy = f"Write `{hint}`." if hint else f"Name one of: {', '.join(services)}."
             yield Finding("init", "the answers", f"{shown(name)} is no service here", remedy)
+
+
+def _not_on_github(answers: Answers) -> Iterator[Finding]:
+    if answers.github and not _REPOSITORY.fullmatch(answers.github):
+        what = f"{shown(answers.github)} is no repository on GitHub"
+        yield Finding("init", "the answers", what, "Write `owner/name`.")
+    if answers.app and not _NUMBER.fullmatch(answers.app):
+        what = f"{shown(answers.app)} is no number of a GitHub App"
+        yield Finding("init", "the answers", what, "Copy the App ID from the page of the App's settings.")
 
 
 def _may_not_be_renamed(names: _Names, releases: Mapping[str, Release]) -> Iterator[Finding]:
@@ -159,6 +170,20 @@ def _edit_pipeline(files: dict[str, bytes], names: _Names, answers: Answers, pip
         if repository:
             raw = put(path, raw, ("services", name, "repository"), repository)
     files[path] = raw
+
+
+def _edit_github(files: dict[str, bytes], names: _Names, answers: Answers) -> None:
+    """Who reviews, whose preview is called, what is built, and how main is protected."""
+    for path in codeowners.PATHS:
+        if path in files and answers.owners:
+            files[path] = codeowners.owned_by(files[path], answers.owners)
+    for path in own_workflows.BUILDING:
+        if path in files:
+            files[path] = own_workflows.building(files[path], names.renamed)
+    if answers.github and own_workflows.REVIEW in files:
+        files[own_workflows.REVIEW] = own_workflows.reviewed_by(files[own_workflows.REVIEW], answers.github)
+    if answers.github or answers.app:
+        files.update(protection.rulesets(answers.app or protection.app_of(files.get(protection.MAIN, b""))))
 
 
 def _edit_release(files: dict[str, bytes], environment: str, names: _Names) -> None:

@@ -1,9 +1,10 @@
 """The command that makes the template a team's own: options or questions in, a diff, and files after a yes."""
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from releasectl import init as making
 from releasectl.answers import Answers, Files, Place
 from releasectl.commands import WorkTree, as_json, clone, print_json, say, settings
 from releasectl.commands.questions import ask
+from releasectl.doctor_repository import repository_of
 from releasectl.errors import Finding
 from releasectl.init import Outcome
 from releasectl.pipeline import Pipeline, parse_pipeline
 from releasectl.plain_text import plain
 
-_ABOUT_ALL = ("services", "repositories", "owners")
+_ABOUT_ALL = ("services", "repositories", "github", "app", "owners")
 
 
 @click.command()
@@ -36,6 +38,8 @@ _ABOUT_ALL = ("services", "repositories", "owners")
 @click.option("--vpc", default="", help="Where instances run; fargate needs it.")
 @click.option("--subnet", "subnets", multiple=True, help="Of that VPC: all of them, in two zones or more.")
 @click.option("--public-addresses/--no-public-addresses", default=None, help="Yes where these subnets have no NAT.")
+@click.option("--github", default="", metavar="OWNER/NAME", help="This repository on GitHub.")
+@click.option("--app", default="", metavar="NUMBER", help="The GitHub App that may commit to main: its App ID.")
 @click.option("--owner", "owners", multiple=True, metavar="@TEAM", help="Who reviews: all of them, in CODEOWNERS.")
 @click.option("--environment", "environments", multiple=True, help="Whose settings; those of all if left out.")
 @click.option("--yes", is_flag=True, help="Write. Without it you are asked; a script is only shown the difference.")
@@ -43,9 +47,9 @@ _ABOUT_ALL = ("services", "repositories", "owners")
 def init(*, environments: tuple[str, ...], yes: bool, as_json: bool, **given: Any) -> None:
     """Make this project your own: services, account, region, runtime, repository, addresses.
 
-    Edits the settings of every environment, pipeline.yaml, the release files and CODEOWNERS, and nothing in them but
-    what you answer. Without any answer it asks, on a terminal, and offers what the files say today. Run it again
-    whenever an answer changes.
+    Edits the settings of every environment, pipeline.yaml, the release files, CODEOWNERS, the workflows and the
+    rulesets of GitHub, and nothing in them but what you answer. Without any answer it asks, on a terminal, and offers
+    what the files say today. Run it again whenever an answer changes.
     """
     tree = WorkTree(clone().root)
     files = told_by.read(tree, "")
@@ -53,12 +57,19 @@ def init(*, environments: tuple[str, ...], yes: bool, as_json: bool, **given: An
     if told == Answers():
         if not sys.stdin.isatty():
             raise click.UsageError("Give an answer, such as --region eu-west-1. Only on a terminal you are asked.")
-        told = ask(told_by.present(files))
+        told = ask(_offered(told_by.present(files)))
     outcome = making.answered(files, told)
     findings = outcome.findings or tuple(_invalid(tree, files, outcome))
     if findings:
         _refuse(findings, as_json=as_json)
     _write(tree.root, files, outcome, yes=yes, as_json=as_json)
+
+
+def _offered(today: Answers) -> Answers:
+    """With the repository of the remote, where no file names one yet."""
+    from releasectl.edges.github_runs import server_of  # noqa: PLC0415
+
+    return today if today.github else replace(today, github=repository_of(clone().url(), server_of(os.environ)))
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,7 @@ def _write(root: Path, files: Files, outcome: Outcome, *, yes: bool, as_json: bo
     if outcome.files and not yes:
         _ask(as_json=as_json)
     for path, raw in outcome.files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(raw)
     if as_json:
         print_json({"changed": bool(outcome.files), "files": sorted(outcome.files), "difference": difference})
@@ -138,5 +150,5 @@ def _ask(*, as_json: bool) -> None:
 def _difference(before: Files, after: Files) -> Iterator[str]:
     """As `diff -u` and git show it; a line's end of CRLF is no difference of its own."""
     for path, raw in sorted(after.items()):
-        old, new = (one.decode("utf-8", "replace").splitlines() for one in (before[path], raw))
+        old, new = (one.decode("utf-8", "replace").splitlines() for one in (before.get(path, b""), raw))
         yield from (f"{line}\n" for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""))

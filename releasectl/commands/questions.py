@@ -22,6 +22,7 @@ def ask(today: Answers) -> Answers:
     services = _several("Your services", today.services)
     built_from = "Repository that {} is built from, owner/name (empty: this one)"
     repositories = {name: _one(built_from.format(name), today.repositories.get(name, "")) for name in services}
+    github = _one("This repository on GitHub, owner/name (empty: none)", today.github)
     owners = _several("Who reviews, in CODEOWNERS", today.owners) if today.owners else ()
     accounts = _each(today.places, "AWS account{}, 12 digits (empty: any)", lambda place: place.account, _one)
     regions = _once(today.places, "AWS region{}", lambda place: place.region, _one)
@@ -32,7 +33,7 @@ def ask(today: Answers) -> Answers:
         for name, place in today.places.items()
     }
     needing = {name: place for name, place in places.items() if "fargate" in place.runtimes.values()}
-    return Answers(services, repositories, owners, places | _networks(needing))
+    return Answers(services, repositories, github, today.app, owners, places | _networks(needing))
 
 
 def _runtimes(today: Places, services: Sequence[str]) -> dict[str, dict[str, str]]:

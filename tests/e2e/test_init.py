@@ -170,7 +170,9 @@ def terminal(clone: Path, *answers: str) -> tuple[int, str]:
 
 def test_a_person_is_asked_with_what_the_files_say_and_may_say_no(clone: Path) -> None:
     code, said = terminal(
-        clone, "shop", "acme/shop", "111111111111", "222222222222", "us-east-1", "", "ops@a.example", "n"
+        clone,
+        *("shop", "acme/shop", "acme/releases", "@acme/ops", "111111111111", "222222222222", "us-east-1", ""),
+        *("ops@a.example", "n"),
     )
 
     assert (code, changed(clone)) == (1, [])
@@ -180,9 +182,16 @@ def test_a_person_is_asked_with_what_the_files_say_and_may_say_no(clone: Path) -
 
 
 def test_a_person_who_says_yes_has_a_project_of_their_own(clone: Path) -> None:
-    code, said = terminal(clone, "shop", "", "111111111111", "222222222222", "", "ecs-express", "ops@a.example", "y")
+    code, said = terminal(
+        clone,
+        *("shop", "", "acme/releases", "@acme/ops", "111111111111", "222222222222", "", "ecs-express"),
+        *("ops@a.example", "y"),
+    )
 
     assert code == 0, said
+    assert "acme/releases/.github/workflows/preview.yml@main" in diff(clone, ".github/workflows/review.yml")[1]
+    assert "+* @acme/ops" in diff(clone, ".github/CODEOWNERS")
+    assert "releasectl image shop" in "".join(diff(clone, ".github/workflows/build.yml"))
     assert diff(clone, "Pulumi.staging.yaml").count('+  aws:allowedAccountIds: ["111111111111"]') == 1
     assert diff(clone, "Pulumi.production.yaml").count('+  aws:allowedAccountIds: ["222222222222"]') == 1
     assert "+      runtime: ecs-express" in diff(clone, "Pulumi.staging.yaml")

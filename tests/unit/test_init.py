@@ -1,11 +1,13 @@
 """Answers become edits: of which files, of nothing else, and when they are refused."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from releasectl import answers, target
+from releasectl import answers, own_workflows, protection, target
 from releasectl.answers import Answers, Files, Place
 from releasectl.init import answered
 from tests.twins import digest, release_file
@@ -157,7 +159,7 @@ def test_a_change_of_one_answer_edits_only_that() -> None:
 
 def test_the_line_ends_of_windows_stay() -> None:
     windows = {path: raw.replace(b"\n", b"\r\n") for path, raw in files().items()}
-    told = Answers(("shop", "worker"), {"": "acme/shop"}, (), both(Place("1" * 12, runtimes={"": "fargate"})).places)
+    told = Answers(("shop", "worker"), {"": "acme/shop"}, places=both(Place("1" * 12, runtimes={"": "fargate"})).places)
 
     outcome = answered(windows, told)
 
@@ -171,13 +173,65 @@ def test_the_files_of_this_project_can_be_made_somebodys() -> None:
     mine = {path: (PROJECT / path).read_bytes() for path in (*PATHS, "Pulumi.staging.yaml", "Pulumi.production.yaml")}
     place = Place("123456789012", "us-east-1", {"": "ecs-express"}, ("ops@example.com",))
 
-    outcome = answered(mine, Answers(("shop",), {"": "acme/shop"}, (), both(place).places))
+    outcome = answered(mine, Answers(("shop",), {"": "acme/shop"}, places=both(place).places))
 
     for path, raw in outcome.files.items():
         assert [line for line in mine[path].splitlines() if line.startswith(b"#")] == [
             line for line in raw.splitlines() if line.startswith(b"#")
         ]
     assert answers.present(mine | dict(outcome.files)).services == ("shop",)
+
+
+# ---- GitHub ----
+
+ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, protection.MAIN, protection.RECORD)
+
+
+def on_github() -> dict[str, bytes]:
+    """The template with its workflows and rulesets as they are."""
+    return files(**{path: (PROJECT / path).read_bytes() for path in ON_GITHUB})
+
+
+def test_the_preview_of_a_pull_request_is_that_of_the_repository_s_own_main() -> None:
+    outcome = answered(on_github(), Answers(github="acme/shop.api"))
+
+    assert list(outcome.files) == [own_workflows.REVIEW]
+    [changed] = lines(on_github(), outcome.files, own_workflows.REVIEW)
+    assert changed.strip().startswith("uses: acme/shop.api/.github/workflows/preview.yml@main # zizmor")
+
+
+def test_what_is_built_and_bumped_has_the_new_name_in_every_workflow() -> None:
+    outcome = answered(on_github(), Answers(("shop",)))
+
+    commands = [re.findall(rb"releasectl (?:image|bump) (\S+)", outcome.files[path]) for path in own_workflows.BUILDING]
+    assert {name for names in commands for name in names} == {b"shop"}
+    assert own_workflows.REVIEW not in outcome.files
+
+
+def test_an_app_may_pass_the_rules_of_main_and_nobody_else_and_never_those_of_the_record() -> None:
+    outcome = answered(on_github(), Answers(app="123456"))
+
+    [path] = outcome.files
+    ruleset = json.loads(outcome.files[path])
+    assert (path, protection.app_of(outcome.files[path])) == (protection.MAIN, "123456")
+    assert ruleset == json.loads(on_github()[path]) | {"bypass_actors": ruleset["bypass_actors"]}
+    assert ruleset["bypass_actors"] == [{"actor_id": 123456, "actor_type": "Integration", "bypass_mode": "always"}]
+
+
+def test_rulesets_that_were_lost_are_written_again_with_the_app_that_was_there() -> None:
+    mine = on_github() | dict(answered(on_github(), Answers(github="acme/shop", app="7")).files)
+    del mine[protection.RECORD]
+
+    assert answered(mine, answers.present(mine)).files == {protection.RECORD: on_github()[protection.RECORD]}
+
+
+def test_the_rulesets_of_this_project_are_those_that_are_told() -> None:
+    assert protection.rulesets("") == {path: on_github()[path] for path in (protection.MAIN, protection.RECORD)}
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"bypass_actors": 3}', b"\xff", b'{"bypass_actors": [{}]}'])
+def test_a_ruleset_that_is_none_names_no_app(raw: bytes) -> None:
+    assert protection.app_of(raw) == ""
 
 
 # ---- what the files say today ----
@@ -194,7 +248,7 @@ def test_what_the_files_say_today_is_an_answer_that_changes_nothing() -> None:
         ("subnet-1", "subnet-2"),
         True,
     )
-    told = Answers(("shop", "worker"), {"": "acme/shop"}, ("@acme",), both(place).places)
+    told = Answers(("shop", "worker"), {"": "acme/shop"}, owners=("@acme",), places=both(place).places)
     mine = files(CODEOWNERS=OWNERS)
     mine |= answered(mine, told).files
 
@@ -235,6 +289,9 @@ REFUSED = {
         "write `runtime: fargate` and `leaving: app-runner`",
     ),
     "a repository of nobody": ({}, Answers(repositories={"wbe": "a/b"}), "`wbe` is no service here", "Write `web`."),
+    "no repository on GitHub": ({}, Answers(github="acme/.."), "`acme/..` is no repository on GitHub", "Write `own"),
+    "a workflow's line": ({}, Answers(github="a/b\n  x: y"), "is no repository on GitHub", "Write `owner/name`"),
+    "an App's name": ({}, Answers(app="bot"), "`bot` is no number of a GitHub App", "Copy the App ID"),
     "a runtime of nobody": ({}, both(Place(runtimes={"x": "fargate"})), "`x` is no service here", "Name one of: web."),
 }  # fmt: skip
 
@@ -252,7 +309,7 @@ def test_what_cannot_be_followed_is_refused_whole(
 
 def test_everything_that_is_refused_is_told_at_once() -> None:
     place = Place(region="us-east-1", runtimes={"web": "fargate"})
-    told = Answers(("shop",), {"wbe": "acme/shop"}, (), {"staging": place})
+    told = Answers(("shop",), {"wbe": "acme/shop"}, places={"staging": place})
 
     found = answered(files(**{"releases/staging.yaml": RELEASED}), told).findings
 
