@@ -1,16 +1,18 @@
 """Is what a checkout has more than a commit data alone? For a workflow that then skips its tests.
 
 Comes in: a commit, "" for none. Goes out: `data` or `code`, printed and given to the later steps of a job. Without a
-commit to compare with it is code. `python -m releasectl.commands.kind --since HEAD^1`
+commit to compare with it is code, and so is what has the name of data and is a link, a program or another repository.
+`python -m releasectl.commands.kind --since HEAD^1`
 """
 
 import argparse
 import os
 import subprocess
-from collections.abc import Iterator
 
 from releasectl.changes import changes
 from releasectl.edges.step_output import outputs
+
+PLAIN = {"100644", "000000"}  # git's modes of a file that nobody runs, and of one that is gone
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,16 +20,18 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m releasectl.commands.kind")
     parser.add_argument("--since", default="", help="the commit to compare the checkout with")
     since = parser.parse_args(argv).since
-    kind = "data" if since and changes(_changed(since)).is_data else "code"
+    kind = "data" if since and _is_data(since) else "code"
     outputs(os.environ, kind=kind)
     print(kind)
     return 0
 
 
-def _changed(since: str) -> Iterator[str]:
-    asked = ["git", "diff", "--name-only", "--no-renames", "-z", "--end-of-options", since, "HEAD"]
-    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
-    return (path for path in told.split("\0") if path)
+def _is_data(since: str) -> bool:
+    asked = ("--raw", "-z", "--no-renames", "--ignore-submodules=none", "--end-of-options", since, "HEAD")
+    told = subprocess.run(["git", "diff", *asked], check=True, stdout=subprocess.PIPE).stdout
+    words = os.fsdecode(told).split("\0")[:-1]  # in turns: modes and more, path
+    modes = {about.split()[1] for about in words[::2]}
+    return modes <= PLAIN and changes(words[1::2]).is_data
 
 
 if __name__ == "__main__":
