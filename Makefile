@@ -71,8 +71,8 @@ test-core: setup ## The pure core alone, in seconds
 ENVIRONMENT ?= staging
 SERVICE ?= web
 
-deploy: setup ## Pin the image with a tag, and release it: TAG=sha-0123abc ENVIRONMENT=staging SERVICE=web
-	@test -n "$(TAG)" || { echo 'deploy: say which image: `make deploy TAG=sha-0123abc`'; exit 2; }
+deploy: setup ## Pin the image with a tag, and release it: TAG=v1.4.0 ENVIRONMENT=staging SERVICE=web
+	@test -n "$(TAG)" || { echo 'deploy: say which image: `make deploy TAG=v1.4.0`'; exit 2; }
 	@$(RUN)/releasectl bump "$(SERVICE)" --tag "$(TAG)" --environment "$(ENVIRONMENT)"
 	@$(RUN)/releasectl reconcile "$(ENVIRONMENT)"
 

@@ -15,6 +15,8 @@ MANAGER = "releasectl-bootstrap"  # the tag `managed-by` of all that bootstrap m
 FILE = "bootstrap.json"  # in the program's checkout
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
+APPROVED = "preview"  # GitHub's environment in which a program is previewed that a reviewer approved
+BOT = "release-bot"  # GitHub's environment that has the key of the App which commits and opens pull requests
 
 
 @dataclass(frozen=True)

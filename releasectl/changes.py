@@ -49,6 +49,11 @@ def is_data(path: str) -> bool:
     return bool(_DATA.fullmatch(path))
 
 
+def workflow(environment: str) -> str:
+    """The name of the workflow that deploys an environment."""
+    return f"deploy-{environment}.yml"
+
+
 def deploys(environment: str) -> Iterator[str]:
     """The patterns of paths, in GitHub's words, whose change on main may ask for a deployment of the environment.
 

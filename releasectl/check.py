@@ -1,7 +1,8 @@
 """Check: is every file of desired state one that the controller can use? Every finding, not only the first.
 
-Comes in: files at a commit or in the work tree. Goes out: findings. It asks nobody outside, and what a program says
-of its settings is not its business: the program is run for that, see commands/look.py.
+Comes in: files at a commit or in the work tree. Goes out: findings, also of workflows that would let a merge deploy
+nothing. It asks nobody outside, and what a program says of its settings is not its business: the program is run for
+that, see commands/look.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from releasectl import target
+from releasectl.changes import deploys, workflow
 from releasectl.document import near
 from releasectl.errors import ControllerError, Finding, InvalidFile
 from releasectl.pipeline import (
@@ -23,6 +25,7 @@ from releasectl.pipeline import (
 from releasectl.target import MissingFile, Reader, Target
 
 FOLDERS = ("releases/holds", "releases/rejected", "releases/overrides")
+WORKFLOWS = ".github/workflows"
 
 
 class Tree(Reader, Protocol):
@@ -48,7 +51,8 @@ def findings(tree: Tree, commit: str) -> tuple[tuple[Finding, ...], tuple[str, .
     services = {name: tuple(wanted.release.services) for name, wanted in targets.items()}
     # Names that a broken release file would have given are unknown, so only what is sure is told about others.
     known = {name: services.get(name, tuple(pipeline.services)) for name in _names(pipeline)}
-    return (*found, *entries(_files(tree, commit), known)), tuple(targets)
+    silent = unstarted(_files(tree, commit, WORKFLOWS), known)
+    return (*found, *entries(_files(tree, commit, *FOLDERS), known), *silent), tuple(targets)
 
 
 def entries(files: Mapping[str, bytes], services: Mapping[str, Iterable[str]]) -> Iterator[Finding]:
@@ -74,6 +78,30 @@ def entries(files: Mapping[str, bytes], services: Mapping[str, Iterable[str]]) -
             yield Finding("file", path, "its name fits no environment or service, so it is in force for nobody", remedy)
 
 
+def unstarted(files: Mapping[str, bytes], environments: Iterable[str]) -> Iterator[Finding]:
+    """Where a merge would deploy nothing. `files` are the workflows; where there are none, GitHub starts nothing."""
+    for name in environments if files else ():
+        path = f"{WORKFLOWS}/{workflow(name)}"
+        if path in files:
+            yield from _unheard(path, files[path], name)
+        else:
+            other = next((PurePosixPath(each).name for each in sorted(files) if "/deploy-" in each), "the template's")
+            message, remedy = (
+                f"is not there, so a merge deploys nothing to {name}",
+                f"Copy {other} and name {name} in it.",
+            )
+            yield Finding("file", path, message, remedy)
+
+
+def _unheard(path: str, raw: bytes, environment: str) -> Iterator[Finding]:
+    """Patterns that a workflow with `paths` has no line for: those of the old name, left in a copy."""
+    lines = {line.strip(" -'\"") for line in raw.decode(errors="replace").splitlines()}
+    for pattern in deploys(environment) if "paths:" in lines else ():
+        if pattern not in lines:
+            message = f"does not wait for {pattern}, so a merge of it deploys nothing"
+            yield Finding("file", path, message, f"Write `- {pattern}` below `paths:`.")
+
+
 def _holds(_value: object, services: Mapping[str, Iterable[str]]) -> Iterator[str]:
     return (hold_path(environment) for environment in services)
 
@@ -97,8 +125,8 @@ _KINDS: Mapping[str, tuple[Parse, Places]] = {
 }
 
 
-def _files(tree: Tree, commit: str) -> dict[str, bytes]:
-    paths = [path for folder in FOLDERS for path in tree.list(commit, folder)]
+def _files(tree: Tree, commit: str, *folders: str) -> dict[str, bytes]:
+    paths = [path for folder in folders for path in tree.list(commit, folder)]
     return {path: raw for path in paths if (raw := tree.read(commit, path)) is not None}
 
 

@@ -2,11 +2,8 @@
 
 Comes in: the ref and the commit that were built. Goes out: tags, valid ones only, without repeats. A pre-release
 never becomes `latest`, nor what `v1` or `v1.4` means. Pure.
-
-`python -m releasectl.image_tags REF COMMIT [--suffix=-slim]` prints them, one a line, for a workflow.
 """
 
-import argparse
 import re
 
 LONGEST = 128
@@ -64,23 +61,3 @@ def _unmistakable(name: str) -> str:
     """A branch called `latest`, `v1` or `sha-…` must not move the tag of that name."""
     taken = name in ("latest", MAIN) or re.fullmatch(r"v\d.*|sha-.*", name)
     return f"branch-{name}" if taken else name
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Print the tags."""
-    parser = argparse.ArgumentParser(prog="python -m releasectl.image_tags")
-    parser.add_argument("ref")
-    parser.add_argument("commit")
-    parser.add_argument("--suffix", default="")
-    parser.add_argument("--not-newest", action="store_true", help="a newer version is out: only the exact tag")
-    options = parser.parse_args(argv)
-    try:
-        found = tags(options.ref, options.commit, suffix=options.suffix, newest=not options.not_newest)
-    except ValueError as error:
-        parser.error(str(error))
-    print("\n".join(found))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

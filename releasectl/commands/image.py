@@ -12,7 +12,7 @@ import click
 from releasectl import image_tags, target
 from releasectl.commands import as_json, clone, print_json, real_world
 from releasectl.commands.bump import registry
-from releasectl.commands.sources import NotProvenYet, Sources
+from releasectl.commands.sources import NotProvenYet, Sources, once_proven
 from releasectl.edges.step_output import outputs
 from releasectl.evidence import LOOK_BACK
 from releasectl.same_source import is_newest, pins
@@ -35,8 +35,9 @@ class Build:
 @click.option("--ref", required=True, help="What is built, in full: refs/heads/main or refs/tags/v1.4.0.")
 @click.option("--suffix", default="", help="The end of every tag, such as -slim.")
 @click.option("--also", multiple=True, help="A further repository that gets the same tags; empty ones are left out.")
+@click.option("--wait", default=0, type=click.IntRange(0, 360), help="Minutes to wait until a tag's are released.")
 @as_json
-def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json: bool) -> None:
+def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], wait: int, as_json: bool) -> None:
     """Say what an image of SERVICE is called, and whether the very same sources were built before.
 
     A tag is only another name of what was built from main; with no image of its sources it ends with 4.
@@ -50,9 +51,14 @@ def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json
     tag = ref.removeprefix("refs/tags/") if ref.startswith("refs/tags/") else ""
     commit = sources.tagged(tag) if tag else git.resolve("HEAD")
     place = registry(service, first, world)
-    known = _known(sources, service, commit, first, place=place, world=world)
-    if tag and not known[0]:
-        raise NotProvenYet(f"naming the image of {tag}: none was released to {first} from its sources yet", _WAIT)
+
+    def look() -> tuple[str, str]:
+        known = _known(sources, service, commit, first, place=place, world=world)
+        if tag and not known[0]:
+            raise NotProvenYet(f"naming the image of {tag}: none was released to {first} from its sources yet", _WAIT)
+        return known
+
+    digest, built = once_proven(world, wait, look)
     newest = is_newest(tag, git.tags()) if tag else True
     try:
         names = image_tags.tags(ref, commit, suffix=suffix, newest=newest)
@@ -60,7 +66,7 @@ def image(service: str, ref: str, suffix: str, *, also: tuple[str, ...], as_json
         raise click.UsageError(str(error)) from error
     repositories = [one for one in (place[1], *also) if one] if place[1] else []
     tags = tuple(f"{one}:{name}" for one in repositories for name in names)
-    _tell(Build(place[1], known[1] or commit, known[0], tags, tag.removeprefix("v")), as_json=as_json)
+    _tell(Build(place[1], built or commit, digest, tags, tag.removeprefix("v")), as_json=as_json)
 
 
 _WAIT = "Wait until the build of main has been released there, then run the same command again."

@@ -7,9 +7,9 @@ commit to compare with it is code, and so is what has the name of data and is a 
 
 import argparse
 import os
-import subprocess
 
 from releasectl.changes import changes
+from releasectl.commands import clone
 from releasectl.edges.step_output import outputs
 
 PLAIN = {"100644", "000000"}  # git's modes of a file that nobody runs, and of one that is gone
@@ -27,11 +27,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _is_data(since: str) -> bool:
-    asked = ("--raw", "-z", "--no-renames", "--ignore-submodules=none", "--end-of-options", since, "HEAD")
-    told = subprocess.run(["git", "diff", *asked], check=True, stdout=subprocess.PIPE).stdout
-    words = os.fsdecode(told).split("\0")[:-1]  # in turns: modes and more, path
-    modes = {about.split()[1] for about in words[::2]}
-    return modes <= PLAIN and changes(words[1::2]).is_data
+    modes = clone().changed(since, "HEAD")
+    return PLAIN.issuperset(modes.values()) and changes(modes).is_data
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from releasectl.world import World
 def check(as_json: bool) -> None:
     """Check every file of the work tree: pipeline, releases, settings, holds, rejections, overrides.
 
-    Asks nobody outside. Exits with 2 when something is wrong.
+    Where there are workflows, each environment needs one that deploys it. Asks nobody outside. Exits with 2 when
+    something is wrong.
     """
     root = clone().root
     found, environments = files.findings(WorkTree(root), "")

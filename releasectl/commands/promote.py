@@ -19,7 +19,7 @@ from releasectl.commands.release import (
     rejections_of,
     require_open,
 )
-from releasectl.commands.sources import NotProvenYet, Sources
+from releasectl.commands.sources import NotProvenYet, Sources, once_proven
 from releasectl.comment import code, text
 from releasectl.evidence import LOOK_BACK
 from releasectl.forge import Forge, Pull
@@ -72,25 +72,31 @@ class Promotion:
     help="On GitHub: open its pull request, merge it once check `checks` passed, or do what `tags` in pipeline.yaml "
     "says.",
 )
+@click.option("--wait", default=0, type=click.IntRange(0, 360), help="Minutes to wait until the tag's are proven.")
 @starting
 @as_json
 def promote(
-    environment: str, deployment: str, tag: str, *, merge: bool, how: str | None, starts: bool, as_json: bool
-) -> None:  # fmt: skip
+    environment: str, deployment: str, tag: str, *, merge: bool, how: str | None, wait: int, starts: bool, as_json: bool
+) -> None:
     """Pin in ENVIRONMENT what the one before it proved, services and program, by one commit on a branch.
 
     A tag stands for sources: those of its commit have to be live in the environment before, from whichever commit they
-    were built. While they are not, it ends with 4 and changes nothing.
+    were built. While they are not, it waits as long as --wait says, then ends with 4 and changes nothing.
     """
     if bool(deployment and tag) or (how == "policy" and not tag):
         raise click.UsageError("Name a deployment or a tag; `--pull-request policy` goes with a tag.")
     world = real_world()
-    tip = world.desired.fetch()
-    wanted = wanted_at(world, tip, environment)
+    wanted = wanted_at(world, world.desired.fetch(), environment)
     if how == "policy" and wanted.policy.tags == "off":
         say(f"{environment}: `tags: off` in pipeline.yaml, so tag {tag} releases nothing")
         return
-    source = _tagged(wanted, world, tag) if tag else _proven_before(wanted, world, deployment)
+    source = (
+        once_proven(world, wait, lambda: _tagged(wanted, world, tag))
+        if tag
+        else _proven_before(wanted, world, deployment)
+    )
+    tip = world.desired.fetch()
+    wanted = wanted_at(world, tip, environment)
     asked = Promotion(environment, source, tag)
     rejections = rejections_of(wanted, world)
 

@@ -5,6 +5,7 @@ where that stands. It decides nothing: `standing_pull` says what to do, the forg
 in between, all of it is looked at again.
 """
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from datetime import timedelta
 import click
 
 from releasectl import target
+from releasectl.changes import workflow
 from releasectl.commands import Committed, clone, print_json, say
 from releasectl.errors import ControllerError, Stale
 from releasectl.forge import MAIN, Forge, Pull
@@ -43,23 +45,20 @@ def real_forge(patience: float | None = None) -> Forge:
     from releasectl.edges.github import Github  # noqa: PLC0415
     from releasectl.edges.github.account import Account  # noqa: PLC0415
 
-    return Github(replace(Account.read(os.environ, clone().remote_url()), patience=patience))
+    return Github(replace(Account.read(os.environ, clone().url()), patience=patience))
 
 
-def _with_github(_context: click.Context, _option: click.Parameter, starts: bool) -> bool:
-    """What could not be started is not committed. Raises NoGithub."""
-    if starts:
-        real_forge()
-    return starts
+def starting(command: Callable[..., None]) -> Callable[..., None]:
+    """The option --start. What could not be started is not committed either. Raises NoGithub."""
 
+    @functools.wraps(command)
+    def sure(*arguments: object, starts: bool, **options: object) -> None:
+        if starts:
+            real_forge()
+        command(*arguments, starts=starts, **options)
 
-starting = click.option(
-    "--start",
-    "starts",
-    is_flag=True,
-    callback=_with_github,
-    help="On GitHub: start the deployment of what was committed.",
-)
+    told = "On GitHub: start the deployment of what was committed."
+    return click.option("--start", "starts", is_flag=True, help=told)(sure)
 
 
 @dataclass(frozen=True)
@@ -186,11 +185,10 @@ def merge_once_passed(environment: str, pull: Pull, world: World, forge: Forge) 
 
 def start(environment: str, commit: str, forge: Forge) -> None:
     """Start the deployment: GitHub starts none for a commit that a workflow made with its own token."""
-    workflow = f"deploy-{environment}.yml"
     try:
-        run = forge.workflows.dispatch(workflow, MAIN, {})
+        run = forge.workflows.dispatch(workflow(environment), MAIN, {})
     except ControllerError:
-        by_hand = f"gh workflow run {workflow} --ref {MAIN}"
+        by_hand = f"gh workflow run {workflow(environment)} --ref {MAIN}"
         say(f"{environment}: commit {commit[:12]} is on {MAIN} and was not started; start it: {by_hand}")
         raise
     say(f"{environment}: its deployment was started{f': {run.url}' if run.url else ''}")

@@ -4,16 +4,22 @@ Comes in: a tag or a commit that somebody named. Goes out: the commit on main, a
 is asked of the remote, because a job's clone has none. It changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
+from releasectl.commands import say
+from releasectl.commands.proposing import POLL
 from releasectl.errors import ControllerError, Retry, UnknownCommit
 from releasectl.pipeline import Pipeline
 from releasectl.same_source import is_version
+from releasectl.world import World
 
 if TYPE_CHECKING:
     from releasectl.edges.git import Git
+
+Found = TypeVar("Found")
 
 
 class NoSuchTag(ControllerError):
@@ -71,3 +77,19 @@ class Sources:
             return self.git.tree(commit, source.path)
         except UnknownCommit:
             return ""
+
+
+def once_proven(world: World, minutes: int, look: Callable[[], Found]) -> Found:
+    """As soon as it is: a tag is often pushed together with its commit, which is then still being built.
+
+    Raises NotProvenYet when the minutes are over, and what `look` raises.
+    """
+    end = world.clock.now() + timedelta(minutes=minutes)
+    while True:
+        try:
+            return look()
+        except NotProvenYet as error:
+            if world.clock.now() >= end:
+                raise
+            say(f"waiting: {error.message}")
+            world.clock.sleep(POLL)

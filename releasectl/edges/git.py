@@ -20,6 +20,7 @@ from releasectl.edges.git_process import GitFailed, GitProcess, scrubbed
 from releasectl.edges.git_remote import Remote
 from releasectl.errors import ControllerError, UnknownCommit
 from releasectl.missed import Landed
+from releasectl.plain_text import never_skipping
 from releasectl.release_notes import Commit
 
 MAIN = "main"
@@ -171,9 +172,11 @@ class Git:
         raw = self.run("log", "--format=%H%x00%an%x00%s", f"{older}..{newer}", "--", *paths)
         return tuple(Commit(*line.split("\0", 2)) for line in raw.decode(errors="replace").split("\n") if line)
 
-    def remote_url(self) -> str:
-        """Where the remote is, "" without one."""
-        return self._git.call("remote", "get-url", "origin").stdout.decode().strip()
+    def changed(self, older: str, newer: str) -> dict[str, str]:
+        """Every path that differs, with git's mode of it in `newer`; of a renamed file, both. Raises GitFailed."""
+        asked = ("--raw", "--no-renames", "--ignore-submodules=none", "-z", "--end-of-options", older, newer)
+        words = os.fsdecode(self.run("diff", *asked)).split("\0")[:-1]  # in turns: modes and more, path
+        return {path: about.split()[1] for about, path in zip(words[::2], words[1::2], strict=True)}
 
     def user(self) -> str:
         """The name of whoever commits here."""
@@ -219,7 +222,7 @@ class Git:
             files = change(tip or start)
             if not files:
                 return tip or start
-            words = message if isinstance(message, str) else message()
+            words = never_skipping(message if isinstance(message, str) else message())
             pushed.append(self._write_commit(tip or start, files, words))
             self._remote.push(pushed[-1], f"refs/heads/{branch}", *along)
             return pushed[-1]

@@ -5,7 +5,7 @@ classic one and the one with numbers that repositories have since July 2026, in 
 is every repository whose name begins so. A pull request of a fork gets no token at all.
 """
 
-from releasectl.account import AUDIENCE, ISSUER, Account, Repository
+from releasectl.account import APPROVED, AUDIENCE, BOT, ISSUER, Account, Repository
 from stacks.bootstrap.statements import Statement, document
 
 MAIN = "refs/heads/main"
@@ -15,39 +15,49 @@ PREVIEW = ".github/workflows/preview.yml"  # the called workflow in which a pull
 def deploy_trust(account: Account, stage: str) -> str:
     """Jobs of the GitHub environment `stage` on main. GitHub's own rules say who may start one."""
     claims = {"environment": stage, "ref": MAIN}
-    return document(_trust(account, "Deploy", f"environment:{stage}", claims))
+    return document(_trust(account, "Deploy", _environment(stage), **claims))
 
 
 def preview_trust(account: Account) -> str:
-    """Pull requests, as long as the job's steps are main's, and jobs on main such as the look for drift.
+    """Pull requests, as long as the job's steps are main's, and jobs on main: a preview that a person starts.
 
     Whoever may push a branch may change its workflows. So the steps of a preview are in a workflow that is called
-    from main, and the token of a job in it says so; a copy of it on a branch is told by its name.
+    from main, and the token of a job in it says so; a copy of it on a branch is told by its name. Where a person had
+    to approve it, its job is in an environment of GitHub's, which its subject then says and nothing else.
     """
     workflow = f"{account.repository.name}/{PREVIEW}@{MAIN}"
+    approved = _environment(APPROVED)
     return document(
-        _trust(account, "PullRequest", "pull_request", {"job_workflow_ref": workflow}),
-        _trust(account, "Main", f"ref:{MAIN}", {"ref": MAIN}),
+        _trust(account, "PullRequest", "pull_request", approved, job_workflow_ref=workflow),
+        _trust(account, "Main", f"ref:{MAIN}", approved, ref=MAIN),
     )
 
 
 def build_trust(account: Account) -> str:
-    """Jobs on main."""
-    return document(_trust(account, "Build", f"ref:{MAIN}", {"ref": MAIN}))
+    """Jobs on main: what builds is in no environment of GitHub's, what bumps is in the bot's."""
+    return document(_trust(account, "Build", f"ref:{MAIN}", _environment(BOT), ref=MAIN))
 
 
-def subjects(repository: Repository, suffix: str) -> list[str]:
-    """What GitHub may call a job of the repository."""
-    forms = [f"repo:{repository.name}:{suffix}"]
+def subjects(repository: Repository, *suffixes: str) -> list[str]:
+    """What GitHub may call a job of the repository, if it is one of these.
+
+    With an environment in the job, the subject names that and neither event nor branch:
+    https://docs.github.com/en/actions/reference/security/oidc
+    """
+    forms = [f"repo:{repository.name}"]
     if repository.id and repository.owner_id:
         owner, _, name = repository.name.partition("/")
-        forms.append(f"repo:{owner}@{repository.owner_id}/{name}@{repository.id}:{suffix}")
-    return forms
+        forms.append(f"repo:{owner}@{repository.owner_id}/{name}@{repository.id}")
+    return [f"{form}:{suffix}" for suffix in suffixes for form in forms]
 
 
-def _trust(account: Account, name: str, suffix: str, claims: dict[str, str]) -> Statement:
+def _environment(name: str) -> str:
+    return f"environment:{name}"
+
+
+def _trust(account: Account, name: str, *suffixes: str, **claims: str) -> Statement:
     known = {"repository_id": account.repository.id} if account.repository.id else {}
-    said: dict[str, object] = {"aud": AUDIENCE, "sub": subjects(account.repository, suffix), **known, **claims}
+    said: dict[str, object] = {"aud": AUDIENCE, "sub": subjects(account.repository, *suffixes), **known, **claims}
     return {
         "Sid": name,
         "Effect": "Allow",

@@ -71,6 +71,12 @@ def test_a_commit_is_on_the_remote_and_nowhere_in_the_clones_work_tree(remote: R
     assert tree_and_branches(clone) == before
 
 
+def test_a_commit_has_no_word_that_keeps_github_from_starting_workflows(remote: Remote, clone: Git) -> None:
+    clone.commit("main", "Hold: [skip ci]\n", lambda _tip: {"a": b""})
+
+    assert git(remote.bare, "log", "-1", "--format=%s", "main") == "Hold: (skip ci)"
+
+
 def test_a_change_may_delete_files(clone: Git) -> None:
     commit = clone.commit("main", "Lift", lambda _tip: {PATH: None, "a": b""})
 
@@ -239,6 +245,16 @@ def test_a_name_is_resolved_to_its_commit(remote: Remote, clone: Git) -> None:
     for nonsense in ("nowhere", "--all", ""):
         with pytest.raises(UnknownCommit):
             clone.resolve(nonsense)
+
+
+def test_what_differs_is_told_by_every_path_a_rename_by_both(clone: Git) -> None:
+    before = clone.fetch()
+    moved = (clone.read(before, PATH) or b"") * 9
+    first = clone.commit("main", "Write", lambda _tip: {"old name.yaml": moved})
+    clone.commit("main", "Rename", lambda _tip: {"old name.yaml": None, "neu\u00e9\n.yaml": moved})
+
+    assert set(clone.changed(first, clone.fetch())) == {"old name.yaml", "neu\u00e9\n.yaml"}
+    assert clone.changed(first, first) == {}
 
 
 def test_many_files_are_read_at_once(clone: Git) -> None:

@@ -35,6 +35,15 @@ def test_a_commit_is_real_signed_by_github_and_in_our_name(place: Place) -> None
     assert new in place.github.state.signed
 
 
+def test_no_word_of_ours_keeps_github_from_starting_workflows(place: Place) -> None:
+    place.edge.branches.make("words", place.main)
+    new = place.edge.branches.commit("words", "Hold: [skip ci]\n", {"a": b""}, expected=place.main)
+    pull = place.edge.pulls.create("words", "Promote [no ci]", "")
+
+    assert place.github.repository.about(new).message == "Hold: (skip ci)"
+    assert pull.title == "Promote (no ci)"
+
+
 def test_a_commit_takes_files_away_and_keeps_the_others(place: Place) -> None:
     place.edge.branches.commit("main", "Lift", {RELEASE: None, "new": b"\x00\xff"}, expected=place.main)
 

@@ -5,10 +5,11 @@ Markdown that these pages use and never renders.
 """
 
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.docs.command_words import Command, simple
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = tuple(sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")]))
@@ -29,15 +30,6 @@ class Block:
     language: str
     text: str
     runnable: str | None
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that a page shows; `is_whole` is False for one that is only mentioned in running text."""
-
-    place: str
-    words: tuple[str, ...]
-    is_whole: bool
 
 
 def text_of(name: str) -> str:
@@ -93,30 +85,12 @@ def commands(page: Path) -> Iterator[Command]:
         else:
             continue
         for line in shown:
-            yield from (Command(place, words, True) for words in _simple(line))
+            yield from (Command(place, words, True) for words in simple(line))
     for code in mentions(page):
-        yield from (Command(page.name, words, False) for words in _simple(code))
+        yield from (Command(page.name, words, False) for words in simple(code))
 
 
 def _script(text: str) -> list[str]:
     """The lines of a script, without what is fed to a command."""
     fed = re.sub(r"<<'END'\n.*?^END$", "", text, flags=re.MULTILINE | re.DOTALL)
     return fed.replace("\\\n", " ").splitlines()
-
-
-def _simple(line: str) -> Iterator[tuple[str, ...]]:
-    """The simple commands of a line, also those inside `$(...)`."""
-    for inner in re.findall(r"\$\(([^()]+)\)", line):
-        yield from _simple(inner)
-    try:
-        words = shlex.split(line, comments=True)
-    except ValueError:  # running text has apostrophes
-        return
-    command: list[str] = []
-    for word in [*words, ";"]:
-        if word in ("|", "&&", ";"):
-            if command:
-                yield tuple(command)
-            command = []
-        elif command or "=" not in word:  # variables in front of a command
-            command.append(word)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
-import click
 import pytest
 from botocore import xform_name
 
 from releasectl.cli import cli as releasectl
 from releasectl.cli_reference import main as write_reference
 from sandbox.__main__ import cli as sandbox
-from tests.docs.pages import PAGES, PROJECT, Command, commands
+from tests.docs.command_words import Command, parse
+from tests.docs.pages import PAGES, PROJECT, commands
 
 SHOWN = [command for page in PAGES for command in commands(page)]
 AWS_ALIASES = {"s3api": "s3"}
@@ -26,20 +26,6 @@ def starting(*words: str) -> list[Any]:
     found = [command for command in SHOWN if command.words[: len(words)] == words]
     rest = {(command.place, command.words[len(words) :], command.is_whole) for command in found}
     return [pytest.param(Command(*one), id=f"{one[0]} {' '.join(one[1])}") for one in sorted(rest)]
-
-
-def parse(group: click.Group, command: Command) -> None:
-    """Raises what click says of a command that does not exist or does not take these words."""
-    if not command.words or command.words[0] in ("-h", "--help", "--version"):
-        return
-    name, *arguments = command.words
-    assert name in group.commands, f"{command.place}: there is no `{name}`"
-    parent = click.Context(group, **group.context_settings)  # click keeps the help option of the first context
-    try:
-        group.commands[name].make_context(name, list(arguments), parent)
-    except click.MissingParameter:
-        if command.is_whole:
-            raise
 
 
 @pytest.mark.parametrize("command", starting("releasectl"))

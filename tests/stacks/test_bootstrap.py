@@ -65,6 +65,24 @@ TRUST = {
         pull_request(workflow=f"acme/demo/.github/workflows/other.yml@{MAIN}"),
         False,
     ),
+    "a preview of a program that was approved": (
+        "releasectl-staging-preview",
+        pull_request(environment="preview", sub=f"{CLASSIC}:environment:preview"),
+        True,
+    ),
+    "a branch's own workflow in the same environment": (
+        "releasectl-staging-preview",
+        pull_request(
+            workflow=f"{PREVIEW}@refs/pull/7/merge", environment="preview", sub=f"{CLASSIC}:environment:preview"
+        ),
+        False,
+    ),
+    "an approved preview that a person started on main": ("releasectl-staging-preview", deployment("preview"), True),
+    "one that was started on a branch": (
+        "releasectl-staging-preview",
+        deployment("preview", ref="refs/heads/x"),
+        False,
+    ),
     # A fork's job gets no token; were there one, it would say the fork's number.
     "a preview of a fork": ("releasectl-staging-preview", pull_request(repository_id="9"), False),
     "a look for drift on main": ("releasectl-production-preview", claims(f"{CLASSIC}:ref:{MAIN}"), True),
@@ -77,6 +95,12 @@ TRUST = {
     "a build of a branch": (
         "releasectl-build",
         claims(f"{CLASSIC}:ref:refs/heads/x", ref="refs/heads/x"),
+        False,
+    ),
+    "a bump, with the bot's key": ("releasectl-build", deployment("release-bot"), True),
+    "a tag's promotion takes the build's role": (
+        "releasectl-build",
+        deployment("release-bot", ref="refs/tags/v1.4.0"),
         False,
     ),
     "a deployment job builds": ("releasectl-build", deployment("staging"), False),
@@ -96,7 +120,10 @@ def test_no_trust_has_a_pattern_and_each_names_subject_audience_and_repository(r
             assert list(statement["Condition"]) == ["StringEquals"]
             said = statement["Condition"]["StringEquals"]
             assert {f"{ISSUER}:aud", f"{ISSUER}:sub", f"{ISSUER}:repository_id"} <= set(said)
-            assert len(said[f"{ISSUER}:sub"]) == 2
+            forms = [one.split(":", 2)[1:] for one in said[f"{ISSUER}:sub"]]
+            named = [[suffix for name, suffix in forms if name == form] for form in ("acme/demo", "acme@77/demo@4242")]
+            assert named[0] == named[1] != []
+            assert len(forms) == 2 * len(named[0])
             assert "*" not in json.dumps(statement)
 
 

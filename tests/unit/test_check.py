@@ -3,6 +3,7 @@
 import pytest
 
 from releasectl import check
+from releasectl.changes import deploys
 from releasectl.way_back import entry, rejection
 from tests.twins import PIPELINE, SETTINGS, digest, release_file
 
@@ -96,3 +97,43 @@ def test_without_a_pipeline_nothing_else_can_be_judged(pipeline: bytes | None) -
 
     assert findings
     assert sound == ()
+
+
+def deploying(*names: str, lacking: str = "") -> Tree:
+    """A tree with workflows that deploy these environments."""
+    wanted = {name: [each for each in deploys(name) if each != lacking] for name in names}
+    texts = {name: "paths:\n" + "".join(f"  - {each}\n" for each in paths) for name, paths in wanted.items()}
+    return Tree(tree() | {f".github/workflows/deploy-{name}.yml": text.encode() for name, text in texts.items()})
+
+
+def test_where_there_are_workflows_each_environment_needs_its_own() -> None:
+    assert check.findings(deploying("staging", "production"), "")[0] == ()
+    [finding], _ = check.findings(deploying("staging"), "")
+
+    assert finding.where == ".github/workflows/deploy-production.yml"
+    assert finding.message == "is not there, so a merge deploys nothing to production"
+    assert finding.remedy == "Copy deploy-staging.yml and name production in it."
+
+
+@pytest.mark.parametrize("path", list(deploys("production")))
+def test_a_workflow_that_waits_for_a_path_less_is_told(path: str) -> None:
+    findings, _ = check.findings(deploying("staging", "production", lacking=path), "")
+    [finding] = [each for each in findings if each.where.endswith("/deploy-production.yml")]
+
+    assert finding.message == f"does not wait for {path}, so a merge of it deploys nothing"
+    assert finding.remedy == f"Write `- {path}` below `paths:`."
+
+
+def test_a_copy_in_which_the_old_name_was_left_is_told() -> None:
+    left = deploying("staging", "production")
+    left[".github/workflows/deploy-production.yml"] = left[".github/workflows/deploy-staging.yml"]
+    findings, _ = check.findings(left, "")
+
+    assert len(findings) == len(list(deploys("production"))) - 1  # the pipeline is for all
+
+
+def test_a_workflow_that_waits_for_every_push_waits_for_all_paths() -> None:
+    every = deploying("staging", "production")
+    every[".github/workflows/deploy-staging.yml"] = b"on:\n  push:\n    branches: [main]\n"
+
+    assert check.findings(every, "")[0] == ()

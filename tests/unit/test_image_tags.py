@@ -2,7 +2,7 @@
 
 import pytest
 
-from releasectl.image_tags import main, tags
+from releasectl.image_tags import tags
 
 SHA = "9a1b2c3d4e5f60718293a4b5c6d7e8f901234567"
 OWN = f"sha-{SHA}"
@@ -51,11 +51,3 @@ def test_a_suffix_ends_all_of_them_and_they_still_fit() -> None:
 def test_what_has_no_tags_is_an_error(ref: str, commit: str, suffix: str) -> None:
     with pytest.raises(ValueError, match=r"is no|is neither|cannot end"):
         tags(ref, commit, suffix=suffix)
-
-
-def test_a_workflow_gets_them_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["refs/tags/v1.4.0", SHA, "--suffix=-slim"]) == 0
-    assert capsys.readouterr().out.split() == ["v1.4.0-slim", "v1.4-slim", "v1-slim", "latest-slim", f"{OWN}-slim"]
-    with pytest.raises(SystemExit) as caught:
-        main(["main", SHA])
-    assert caught.value.code == 2

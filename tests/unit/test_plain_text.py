@@ -7,7 +7,7 @@ import pytest
 
 from releasectl import report
 from releasectl.errors import ControllerError, Finding
-from releasectl.plain_text import plain
+from releasectl.plain_text import never_skipping, plain
 from releasectl.reconcile import reconcile
 from tests.twins import Scene, digest, repository
 
@@ -28,6 +28,19 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\rall is well\u202e\x9b31m\x00"
 )
 def test_what_cannot_be_seen_is_made_visible_and_the_rest_stays(text: str, seen: str) -> None:
     assert plain(text) == seen
+
+
+@pytest.mark.parametrize("words", ["skip ci", "ci skip", "no ci", "skip actions", "actions skip", "Skip CI"])
+def test_no_word_in_a_message_keeps_github_from_deploying_it(words: str) -> None:
+    assert never_skipping(f"Hold: why [{words}] not\n\n\nskip-checks: true\n") == (
+        f"Hold: why ({words}) not\n\n\n(skip-checks): true\n"
+    )
+
+
+def test_a_message_that_skips_nothing_stays_as_it_is() -> None:
+    assert never_skipping("Bump web [1.4.0]\n\nWe skip ci: skip-checks: true\n") == (
+        "Bump web [1.4.0]\n\nWe skip ci: skip-checks: true\n"
+    )
 
 
 def is_plain(text: str) -> bool:

@@ -16,6 +16,7 @@ from releasectl.edges.github.errors import GithubFailed
 from releasectl.edges.github.wire import Model, Wire
 from releasectl.errors import Stale
 from releasectl.forge import Comparison
+from releasectl.plain_text import never_skipping
 
 LARGEST = 1 << 20  # bytes of a file; what we read this way is small
 _LOOK_BACK = 30  # commits of a branch among which a lost one is looked for
@@ -124,7 +125,7 @@ class GithubBranches:
 
     def commit(self, branch: str, message: str, files: Mapping[str, bytes | None], *, expected: str) -> str:
         """By createCommitOnBranch, which GitHub signs and which does nothing unless the tip is `expected`."""
-        what = f"committing to {branch}"
+        what, message = f"committing to {branch}", never_skipping(message)
         headline, _, body = message.strip().partition("\n")
         changes = {
             "additions": [{"path": path, "contents": _base64(raw)} for path, raw in files.items() if raw is not None],
@@ -166,7 +167,7 @@ class GithubBranches:
             base = self.wire.ask(what, "POST", "git/trees", _Object, json={"base_tree": other, "tree": entries}).sha
         else:
             base = self._tree(what, other).sha
-        body = {"message": message.strip(), "tree": base, "parents": [expected, other]}
+        body = {"message": never_skipping(message.strip()), "tree": base, "parents": [expected, other]}
         made = self.wire.ask(what, "POST", "git/commits", _Object, json=body).sha
         moving = {"sha": made, "force": False}
         try:

@@ -12,6 +12,7 @@ from releasectl.edges.github.errors import GithubFailed
 from releasectl.edges.github.wire import Keyed, Model, Wire
 from releasectl.errors import Stale
 from releasectl.forge import MAIN, Actor, ChangedFile, Merge, Pull
+from releasectl.plain_text import never_skipping
 
 MOST_FILES = 3000  # https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files: "a maximum of 3000 files"
 GHOST = "ghost"  # as GitHub calls whoever deleted an account
@@ -95,7 +96,7 @@ class GithubPulls:
 
     def create(self, head: str, title: str, body: str, *, base: str = MAIN) -> Pull:
         """Open one; the open one of the branch where there is one already."""
-        asked = {"title": title, "body": body, "head": head, "base": base}
+        asked = {"title": never_skipping(title), "body": body, "head": head, "base": base}
 
         def post() -> Pull:
             return self._pull(self.wire.ask(f"opening a pull request of {head}", "POST", "pulls", _Pull, json=asked))
@@ -110,7 +111,7 @@ class GithubPulls:
 
     def update(self, number: int, title: str, body: str) -> Pull:
         """Give it another title and text."""
-        return self._patch(f"editing pull request {number}", number, title=title, body=body)
+        return self._patch(f"editing pull request {number}", number, title=never_skipping(title), body=body)
 
     def close(self, number: int) -> Pull:
         """Close it without a merge."""
