@@ -119,7 +119,7 @@ def promote(
     if merged:
         forge.branches.remove(asked.branch)
         if starts:
-            start(environment, forge)
+            start(environment, merged, forge)
     _tell(asked, pull, on_main.reason, merged=merged, waits=waits, as_json=as_json)
 
 

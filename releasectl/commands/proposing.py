@@ -5,6 +5,7 @@ where that stands. It decides nothing: `standing_pull` says what to do, the forg
 in between, all of it is looked at again.
 """
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import click
 from releasectl import target
 from releasectl.changes import workflow
 from releasectl.commands import Committed, clone, print_json, say
-from releasectl.errors import Stale
+from releasectl.errors import ControllerError, Stale
 from releasectl.forge import MAIN, Forge, Pull
 from releasectl.pipeline import Rejection, hold_path
 from releasectl.proposals import Proposal
@@ -36,9 +37,6 @@ from releasectl.world import World
 _TIMES = 5  # that others may be faster
 WAITING = 4
 POLL = 15.0  # seconds between two looks at the checks of a pull request
-starting = click.option(
-    "--start", "starts", is_flag=True, help="On GitHub: start the deployment of what was committed."
-)
 Ancestry = Callable[[str, str], bool]
 
 
@@ -48,6 +46,19 @@ def real_forge(patience: float | None = None) -> Forge:
     from releasectl.edges.github.account import Account  # noqa: PLC0415
 
     return Github(replace(Account.read(os.environ, clone().url()), patience=patience))
+
+
+def starting(command: Callable[..., None]) -> Callable[..., None]:
+    """The option --start. What could not be started is not committed either. Raises NoGithub."""
+
+    @functools.wraps(command)
+    def sure(*arguments: object, starts: bool, **options: object) -> None:
+        if starts:
+            real_forge()
+        command(*arguments, starts=starts, **options)
+
+    told = "On GitHub: start the deployment of what was committed."
+    return click.option("--start", "starts", is_flag=True, help=told)(sure)
 
 
 @dataclass(frozen=True)
@@ -172,17 +183,22 @@ def merge_once_passed(environment: str, pull: Pull, world: World, forge: Forge) 
     return done.commit, done.refusal
 
 
-def start(environment: str, forge: Forge) -> None:
+def start(environment: str, commit: str, forge: Forge) -> None:
     """Start the deployment: GitHub starts none for a commit that a workflow made with its own token."""
-    run = forge.workflows.dispatch(workflow(environment), MAIN, {})
+    try:
+        run = forge.workflows.dispatch(workflow(environment), MAIN, {})
+    except ControllerError:
+        by_hand = f"gh workflow run {workflow(environment)} --ref {MAIN}"
+        say(f"{environment}: commit {commit[:12]} is on {MAIN} and was not started; start it: {by_hand}")
+        raise
     say(f"{environment}: its deployment was started{f': {run.url}' if run.url else ''}")
 
 
 def committed(done: Committed, following: str = "", *, starts: bool, as_json: bool) -> None:
-    """Tell of a commit to main, and start its deployment on GitHub where that was asked for."""
-    done.tell(as_json=as_json, following="" if starts else following or f"releasectl reconcile {done.environment}")
+    """Start the deployment of a commit to main on GitHub where that was asked for, and tell of the commit."""
     if starts and done.proposal.files:
-        start(done.environment, real_forge())
+        start(done.environment, done.commit, real_forge())
+    done.tell(as_json=as_json, following="" if starts else following or f"releasectl reconcile {done.environment}")
 
 
 def patiently(world: World, minutes: int, once: Callable[[], Proposed]) -> Proposed:

@@ -172,10 +172,11 @@ class Git:
         raw = self.run("log", "--format=%H%x00%an%x00%s", f"{older}..{newer}", "--", *paths)
         return tuple(Commit(*line.split("\0", 2)) for line in raw.decode(errors="replace").split("\n") if line)
 
-    def changed(self, older: str, newer: str) -> tuple[str, ...]:
-        """Every path that differs; of a renamed file, both. Raises GitFailed."""
-        raw = self.run("diff", "--name-only", "--no-renames", "-z", "--end-of-options", older, newer)
-        return tuple(os.fsdecode(path) for path in raw.split(b"\0") if path)
+    def changed(self, older: str, newer: str) -> dict[str, str]:
+        """Every path that differs, with git's mode of it in `newer`; of a renamed file, both. Raises GitFailed."""
+        asked = ("--raw", "--no-renames", "--ignore-submodules=none", "-z", "--end-of-options", older, newer)
+        words = os.fsdecode(self.run("diff", *asked)).split("\0")[:-1]  # in turns: modes and more, path
+        return {path: about.split()[1] for about, path in zip(words[::2], words[1::2], strict=True)}
 
     def user(self) -> str:
         """The name of whoever commits here."""

@@ -254,7 +254,7 @@ def test_what_differs_is_told_by_every_path_a_rename_by_both(clone: Git) -> None
     clone.commit("main", "Rename", lambda _tip: {"old name.yaml": None, "neu\u00e9\n.yaml": moved})
 
     assert set(clone.changed(first, clone.fetch())) == {"old name.yaml", "neu\u00e9\n.yaml"}
-    assert clone.changed(first, first) == ()
+    assert clone.changed(first, first) == {}
 
 
 def test_many_files_are_read_at_once(clone: Git) -> None:

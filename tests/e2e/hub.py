@@ -12,12 +12,14 @@ from typing import Any
 
 from releasectl.edges.github import Github as Edge
 from releasectl.edges.github.account import Account
+from sandbox import remote
 from sandbox.github.desk import Desk
 from sandbox.github.door import opened
 from sandbox.github.github import Github
 from sandbox.github.repository import Repository
+from sandbox.place import Sandbox
 from sandbox.remote import git
-from tests.e2e.conftest import Said, Story
+from tests.e2e.conftest import PROJECT, Said, Story
 
 RUN = "https://github.example/team/shop/actions/runs/7"
 
@@ -93,6 +95,14 @@ class Hub:
         begin = max(at for at, line in enumerate(lines) if line.startswith(f"{name}<<"))
         end = lines[begin].removeprefix(f"{name}<<")
         return [line for line in lines[begin + 1 : lines.index(end, begin + 1)] if line]
+
+
+@contextmanager
+def without_aws(folder: Path) -> Iterator[Hub]:
+    """A new remote on GitHub and its clone alone, for what asks nobody else."""
+    remote.make(folder, PROJECT)
+    with on_github(Story(Sandbox(folder, {}, {})), folder) as hub:
+        yield hub
 
 
 @contextmanager

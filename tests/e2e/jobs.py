@@ -95,10 +95,13 @@ class Jobs:
 
     def runs(self, environment: str) -> tuple[str, Any]:
         """The digest that App Runner itself has, and what the service says of itself to whoever asks."""
-        [ran] = [ran for name, ran in self.story.runs().items() if f"-{environment}-" in name]
-        url = self.story.service(environment)["url"]
-        answer = httpx.get(f"{url}/version", verify=self.story.sandbox.tls(), trust_env=False)
-        return ran.rpartition("@")[2], answer.json()
+        client = self.story.client("apprunner")
+        listed = client.list_services()["ServiceSummaryList"]
+        [arn] = [one["ServiceArn"] for one in listed if f"-{environment}-" in one["ServiceName"]]
+        service = client.describe_service(ServiceArn=arn)["Service"]
+        ran = str(service["SourceConfiguration"]["ImageRepository"]["ImageIdentifier"])
+        url = f"https://{service['ServiceUrl']}/version"
+        return ran.rpartition("@")[2], httpx.get(url, verify=self.story.sandbox.tls(), trust_env=False).json()
 
     def require_runs(self, environment: str, built: Built) -> None:
         digest, says = self.runs(environment)

@@ -8,21 +8,19 @@ from dataclasses import dataclass
 
 import pytest
 
-from sandbox.image import Image
-from sandbox.registry import Registry
 from tests.e2e.conftest import Story, told
 from tests.e2e.hub import Hub, on_github
+from tests.e2e.jobs import Built, Jobs
 
 PATH = "releases/production.yaml"
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """A hub, the first release, and the commit that pins it, which changed release files alone."""
+    """A hub, the first build, and the commit that pins it, which changed release files alone."""
 
     hub: Hub
-    image: Image
-    source: str
+    built: Built
     pinned: str
 
     def policy(self, tags: str) -> None:
@@ -32,32 +30,24 @@ class Tagged:
         changed = kept.replace("  - name: production\n", f"  - name: production\n    tags: {tags}\n")
         self.hub.story.commit({"pipeline.yaml": f"{changed}\n".encode()}, f"Tags: {tags}")
 
-    def name(self, *names: str) -> None:
-        """The first image gets further names in the registry."""
-        registry = Registry(self.hub.story.sandbox.variables["AWS_ENDPOINT_URL"])
-        repository = self.hub.story.repository.partition("/")[2]
-        for name in names:
-            registry.push_manifest(repository, name, self.image.manifest, self.image.media_type)
-
 
 @pytest.fixture(scope="module")
 def tagged(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tagged]:
+    assert story.releasectl("bump", "--program", "--environment", "production").code == 0
     with on_github(story, tmp_path_factory.mktemp("job")) as hub:
         yield first_release(hub)
 
 
 def first_release(hub: Hub) -> Tagged:
-    """Pinned by the tag of its image, and live in staging."""
-    story = hub.story
-    assert story.releasectl("bump", "--program", "--environment", "production").code == 0
-    built, source = story.build_new("1.0.0"), story.source_commit
-    tagged = Tagged(hub, built, source, "")
-    tagged.name("v1.0.0")
-    bumped = story.releasectl("bump", "web", "--tag", "v1.0.0", "--json")
+    """Pinned by a tag of its image, and live in staging."""
+    jobs = Jobs(hub)
+    built = jobs.build("one\n")
+    jobs.push(built.image, [f"{hub.story.repository}:v1.0.0"])
+    bumped = hub.releasectl("bump", "web", "--tag", "v1.0.0", "--json")
     assert bumped.code == 0, bumped.err
-    said = story.releasectl("reconcile", "--all")
+    said = hub.releasectl("reconcile", "--all")
     assert said.code == 0, said.err
-    return Tagged(hub, built, source, bumped.json["commit"])
+    return Tagged(hub, built, bumped.json["commit"])
 
 
 # ---- an image's tag ----
@@ -66,9 +56,9 @@ def first_release(hub: Hub) -> Tagged:
 def test_an_image_is_found_by_its_tag_and_says_itself_from_which_commit_it_is(tagged: Tagged) -> None:
     pin = tagged.hub.story.last()["services"]["web"]
 
-    assert (pin["digest"], pin["commit"]) == (tagged.image.digest, tagged.source)
+    assert (pin["digest"], pin["commit"]) == (tagged.built.digest, tagged.built.commit)
     assert pin["version"] == "1.0.0", "the tag's own"
-    assert tagged.hub.story.service()["runs"] == tagged.image.digest
+    assert tagged.hub.story.service()["runs"] == tagged.built.digest
 
 
 def test_a_tag_that_no_image_has_is_refused_and_changes_nothing(tagged: Tagged) -> None:
@@ -171,7 +161,7 @@ def test_where_tags_propose_a_tag_on_a_bump_opens_the_pull_request_of_what_the_b
     assert tagged.hub.standing() == {number: said.json["branch"]}
     assert tagged.hub.story.head == head
     proposed = tagged.hub.github.repository.file(said.json["pull"]["commit"], PATH) or b""
-    assert all(each.encode() in proposed for each in (tagged.image.digest, tagged.source, '"1.0.0"'))
+    assert all(each.encode() in proposed for each in (tagged.built.digest, tagged.built.commit, '"1.0.0"'))
     pull = tagged.hub.pull(number)
     assert pull.title == "Promote to production: web 1.0.0"
     assert "Asked for by tag <code>v1.0.0</code>" in pull.body
@@ -182,6 +172,7 @@ def test_a_promotion_is_merged_once_the_check_passed_and_the_older_one_gives_way
     second = tagged.hub.story.release_new("1.2.0")
     ask = ("promote", "production", "--pull-request", "merge", "--start", "--json")
 
+    opened = tagged.hub.releasectl("promote", "production", "--tag", "", "--pull-request", "open", "--json")
     waits = tagged.hub.releasectl(*ask)
     number, commit = waits.json["pull"]["number"], waits.json["pull"]["commit"]
     standing = tagged.hub.standing()
@@ -189,6 +180,7 @@ def test_a_promotion_is_merged_once_the_check_passed_and_the_older_one_gives_way
     merged = tagged.hub.releasectl(*ask)
 
     assert (waits.code, waits.json["waits"]) == (4, "check `checks` has not begun"), waits.err
+    assert (opened.code, opened.json["pull"]) == (0, waits.json["pull"]), opened.err
     assert list(standing) == [number]
     assert (tagged.hub.pull(older).state, tagged.hub.tip(tagged.hub.pull(older).head)) == ("closed", "")
     assert (merged.code, merged.json["merged"]) == (0, tagged.hub.story.head), merged.err
@@ -204,8 +196,18 @@ def test_where_tags_release_a_tag_is_committed_and_its_deployment_started(tagged
     said = tagged.hub.releasectl("promote", "production", "--tag", "v1.0.0", "--pull-request", "policy", "--start")
 
     assert said.code == 0, said.err
-    assert tagged.image.digest.encode() in tagged.hub.story.read(PATH)
+    assert tagged.built.digest.encode() in tagged.hub.story.read(PATH)
     assert tagged.hub.runs()[started:] == [("deploy-production.yml", "main")]
     run = list(tagged.hub.github.state.runs)[-1]
     assert f"production: its deployment was started: https://github.example/team/shop/actions/runs/{run}" in said.err
     assert tagged.hub.standing() == {}
+
+
+def test_a_rollback_can_start_its_deployment(tagged: Tagged) -> None:
+    started = len(tagged.hub.runs())
+
+    said = tagged.hub.releasectl("rollback", "staging", "--start", "--json")
+
+    assert (said.code, said.json["commit"]) == (0, tagged.hub.story.head), said.err
+    assert tagged.built.digest.encode() in tagged.hub.story.read("releases/staging.yaml")
+    assert tagged.hub.runs()[started:] == [("deploy-staging.yml", "main")]

@@ -58,14 +58,14 @@ def test_what_was_merged_is_live_and_github_shows_it(flow: Jobs, first: Bumped) 
 
     assert said.code == 0, said.err
     flow.require_runs("staging", first.built)
-    last = flow.story.last()
+    last, url = flow.story.last(), flow.story.service()["url"]
     assert flow.hub.deployed(last["id"])[-1] == "success"
     shown = list(flow.hub.github.state.deployments.values())[-1]
     assert (shown.environment, shown.statuses[-1]["log_url"]) == ("staging", RUN)
-    assert shown.statuses[-1]["environment_url"] == flow.story.service()["url"]
+    assert shown.statuses[-1]["environment_url"] == url
     body = flow.told(first.number, "staging")
     assert "### <code>staging</code>: live" in body
-    assert flow.story.service()["url"] in body
+    assert url in body
     assert "staging</code>: live" in (flow.hub.files / "summary.md").read_text()
 
 
