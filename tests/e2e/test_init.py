@@ -201,7 +201,7 @@ def test_enter_everywhere_changes_nothing(clone: Path) -> None:
     assert init(clone, *OPTIONS, "--yes").code == 0
     git(clone, "commit", "--quiet", "--all", "--message", "Ours")
 
-    code, said = terminal(clone, *[""] * 10)
+    code, said = terminal(clone, *[""] * 12)
 
     assert (code, changed(clone)) == (0, []), said
     assert "nothing to do" in said
