@@ -131,10 +131,11 @@ class Account(Protocol):
 
 @dataclass(frozen=True)
 class Branch:
-    """What a branch's rules are: `types` are those of rulesets, in GitHub's words."""
+    """What a branch's rules are: `types` are those of rulesets, in GitHub's words, `checks` what has to pass."""
 
     is_protected: bool  # in the older way
     types: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
+from releasectl import protection
+from releasectl.account import APPROVED, BOT
 from releasectl.doctor import Diagnosis, Question, Subject, known
 from releasectl.doctor_facts import Branch, Forge, Place
+from releasectl.own_workflows import REVIEW, reviewer
 from releasectl.pipeline import Environment
+from releasectl.protection import CHECK
 from releasectl.ready_account import BUILD_ROLE, DEPLOY_ROLE, REGION, preview_role, region
 
 RECORD = "deployments"
+APP = "RELEASE_APP_CLIENT_ID"
 # The older kind of protection forbids both by itself.
 _KEEPS = {"non_fast_forward": "a forced push", "deletion": "a deletion"}
 _ADDRESS = re.compile(r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)(?P<host>[^:/]+)[:/](?P<name>[^/]+/[^/]+?)(?:\.git)?/?")
@@ -26,8 +31,13 @@ def repository_of(origin: str, server: str) -> str:
     return found["name"] if found and found["host"] == host else ""
 
 
-def questions(origin: str, repository: str, environments: Sequence[Environment], forge: Forge) -> Iterator[Question]:
-    """Everything about a repository; nothing but its absence where it is not on GitHub."""
+def questions(
+    origin: str, repository: str, environments: Sequence[Environment], forge: Forge, *, review: bytes | None = None
+) -> Iterator[Question]:
+    """Everything about a repository; nothing but its absence where it is not on GitHub.
+
+    `review` is the workflow that calls the preview, None where there is none.
+    """
     if not repository:
         yield known(Subject("repository", origin or "no remote"), origin, nowhere)
         return
@@ -41,6 +51,10 @@ def questions(origin: str, repository: str, environments: Sequence[Environment],
         yield Question(
             about(f"{repository} {each.name}"), partial(forge.place, repository, each.name), partial(place, each)
         )
+    for name, judge in ((APPROVED, approved), (BOT, bot)):
+        yield Question(about(f"{repository} {name}"), partial(forge.place, repository, name), judge)
+    if review is not None:
+        yield known(about(REVIEW), reviewer(review), partial(previewed, repository))
 
 
 def nowhere(subject: Subject, _origin: str) -> Iterator[Diagnosis]:
@@ -59,6 +73,11 @@ def reviewed(environments: Sequence[Environment], subject: Subject, branch: Bran
             "Add a ruleset for main: require a pull request, block force pushes, restrict deletions.",
         )
         return
+    if CHECK not in branch.checks and not branch.is_protected:
+        yield subject.warning(
+            f"main takes changes whose check `{CHECK}` did not pass",
+            f"Import {protection.MAIN} as a ruleset; docs/github.md says how.",
+        )
     yield from _kept(subject, branch) or [subject.fine("main takes reviewed changes alone")]
     directly = [each.name for each in environments if each.rollback == "commit"]
     if directly:
@@ -85,6 +104,13 @@ def given(environments: Sequence[Environment], subject: Subject, variables: Mapp
     """What jobs outside of GitHub's environments need."""
     wanted = [BUILD_ROLE, *(of(each.name) for each in environments for of in (preview_role, region))]
     yield from _complete(subject, wanted, variables)
+    directly = [each.name for each in environments if each.rollback == "commit"]
+    if directly and not variables.get(APP):
+        yield subject.warning(
+            "there is no GitHub App, and a workflow's own token passes no rule of main: "
+            f"{' and '.join(directly)} could not be taken back by a commit",
+            "Add an App as docs/github.md says, or write `rollback: pull-request` in pipeline.yaml.",
+        )
 
 
 def place(environment: Environment, subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
@@ -104,6 +130,39 @@ def place(environment: Environment, subject: Subject, found: Place | None) -> It
         reviewers = "and asks reviewers" if "required_reviewers" in found.rules else "and asks no reviewers"
         yield subject.fine(f"its jobs run from chosen branches alone, {reviewers}")
     yield from _complete(subject, [DEPLOY_ROLE, REGION], found.variables)
+
+
+def approved(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
+    """Where the program of a pull request runs with a role that reads."""
+    if found is None or "required_reviewers" not in found.rules:
+        yield subject.warning(
+            "nobody has to approve that the program of a pull request is run for its preview",
+            f"Add the environment {APPROVED} with required reviewers; docs/github.md says how.",
+        )
+    else:
+        yield subject.fine("a reviewer approves before the program of a pull request is run")
+
+
+def bot(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
+    """Where the App's key is, with which main can be written."""
+    if found is None or not found.branches:
+        yield subject.warning(
+            "jobs of any branch may have the key of the App that may write to main",
+            f"Add the environment {BOT}, limited to the branch main; docs/github.md says how.",
+        )
+    else:
+        yield subject.fine("jobs of chosen branches alone have the App's key")
+
+
+def previewed(repository: str, subject: Subject, whose: str) -> Iterator[Diagnosis]:
+    """A role trusts the preview of this very repository's main and no other."""
+    if whose != repository:
+        yield subject.warning(
+            f"pull requests call the preview of {whose or 'nobody'}, so none is previewed",
+            f"Run `releasectl init --github {repository}`.",
+        )
+    else:
+        yield subject.fine("pull requests call the preview of this repository's main")
 
 
 def _complete(subject: Subject, wanted: Sequence[str], variables: Mapping[str, str]) -> Iterator[Diagnosis]:

@@ -16,6 +16,7 @@ from releasectl import (
     doctor_machine,
     doctor_network,
     doctor_repository,
+    own_workflows,
     target,
 )
 from releasectl.commands import WorkTree, as_json, clone, print_json, real_world, settings
@@ -78,7 +79,9 @@ def _environments(tree: WorkTree, only: str | None, machine: Machine, world: Wor
                 wanted, machine, account, project=project, overridden=overridden, is_first=is_first
             )
             yield from doctor_bootstrap.questions(wanted, account, repository, is_first=is_first)
-    yield from doctor_repository.questions(origin, repository, chosen, DoctorGithub(os.environ))
+    yield from doctor_repository.questions(
+        origin, repository, chosen, DoctorGithub(os.environ), review=tree.read("", own_workflows.REVIEW)
+    )
 
 
 def _wanted(tree: WorkTree, environment: str, world: World) -> Iterator[Wanted]:

@@ -39,7 +39,13 @@ class DoctorGithub:
         """The rules of a branch, whether it is there or not. Raises RepositoryNotTold, as do all the others."""
         rules = self._there(f"{repository}/rules/branches/{quote(name, safe='')}")  # [] for a branch without any
         there = self._ask(f"{repository}/branches/{quote(name, safe='')}") or {}
-        return Branch(bool(there.get("protected")), tuple(str(each["type"]) for each in rules))
+        checks = (
+            str(check["context"])
+            for each in rules
+            if each["type"] == "required_status_checks"
+            for check in each.get("parameters", {}).get("required_status_checks", [])
+        )
+        return Branch(bool(there.get("protected")), tuple(str(each["type"]) for each in rules), tuple(checks))
 
     def place(self, repository: str, name: str) -> Place | None:
         """An environment, None when there is no such."""

@@ -15,7 +15,7 @@ from tests.twins.doctor import Forge as Twin
 
 TOKEN = "not-for-others"
 SHOP = "acme/shop"
-RULES = ("pull_request", "deletion")
+RULES = ("pull_request", "deletion", "required_status_checks")
 GIVEN = {"AWS_BUILD_ROLE": "arn:aws:iam::1:role/x"}
 PRODUCTION = Place(("required_reviewers",), branches=True, variables={"AWS_REGION": "eu-west-1"})
 
@@ -25,7 +25,10 @@ class Github:
 
     def __init__(self) -> None:
         self.said: dict[str, Any] = {
-            f"/repos/{SHOP}/rules/branches/main": [{"type": kind} for kind in RULES],
+            f"/repos/{SHOP}/rules/branches/main": [
+                *({"type": kind} for kind in RULES[:2]),
+                {"type": RULES[2], "parameters": {"required_status_checks": [{"context": "checks"}]}},
+            ],
             f"/repos/{SHOP}/rules/branches/deployments": [],
             f"/repos/{SHOP}/branches/main": {"protected": True},
             f"/repos/{SHOP}/environments/production": {
@@ -63,13 +66,15 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[Github]:
 @pytest.fixture(params=["twin", "github"])
 def forge(request: pytest.FixtureRequest) -> doctor_facts.Forge:
     if request.param == "twin":
-        return Twin({"main": Branch(is_protected=True, types=RULES)}, {"production": PRODUCTION}, GIVEN)
+        return Twin(
+            {"main": Branch(is_protected=True, types=RULES, checks=("checks",))}, {"production": PRODUCTION}, GIVEN
+        )
     github: Github = request.getfixturevalue("github")
     return DoctorGithub(github.environment)
 
 
 def test_a_branch_has_rules_of_both_kinds_or_none(forge: doctor_facts.Forge) -> None:
-    assert forge.branch(SHOP, "main") == Branch(is_protected=True, types=RULES)
+    assert forge.branch(SHOP, "main") == Branch(is_protected=True, types=RULES, checks=("checks",))
     assert forge.branch(SHOP, "deployments") == Branch(is_protected=False)
 
 

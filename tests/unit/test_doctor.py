@@ -554,7 +554,7 @@ def test_roles_that_trust_too_little_or_too_much_are_told(subjects: list[str], s
 # ---- the repository ----
 
 RULES = ("pull_request", "non_fast_forward", "deletion")
-GIVEN = {
+GIVEN = {"RELEASE_APP_CLIENT_ID": "Iv1"} | {
     f"AWS_{name}": "x"
     for name in ("BUILD_ROLE", "PREVIEW_ROLE_STAGING", "REGION_STAGING", "PREVIEW_ROLE_PRODUCTION", "REGION_PRODUCTION")
 }
@@ -568,8 +568,11 @@ def repository(forge: Forge) -> list[Diagnosis]:
 
 def test_a_protected_repository_is_fine_but_for_what_github_does_not_say() -> None:
     forge = Forge(
-        {"main": Branch(is_protected=False, types=RULES), "deployments": Branch(is_protected=False, types=RULES[1:])},
-        {"staging": OURS, "production": OURS},
+        {
+            "main": Branch(is_protected=False, types=RULES, checks=("checks",)),
+            "deployments": Branch(is_protected=False, types=RULES[1:]),
+        },
+        {"staging": OURS, "production": OURS, "preview": OURS, "release-bot": OURS},
         GIVEN,
     )
 
@@ -581,12 +584,38 @@ def test_a_protected_repository_is_fine_but_for_what_github_does_not_say() -> No
 
 
 def test_an_open_repository_is_told_part_by_part() -> None:
-    told = {one.where: one for one in repository(Forge())}
+    told = {one.where: one for one in reversed(repository(Forge()))}
 
     assert told["acme/shop main"].severity is Severity.PROBLEM
     assert "a forced push or a deletion" in told["acme/shop deployments"].message
     assert "AWS_BUILD_ROLE, AWS_PREVIEW_ROLE_STAGING" in told["acme/shop"].message
     assert "has no environment production" in told["acme/shop production"].message
+    assert "nobody has to approve" in told["acme/shop preview"].message
+    assert "any branch may have the key" in told["acme/shop release-bot"].message
+
+
+def test_without_an_app_nothing_is_taken_back_by_a_commit() -> None:
+    judge = partial(doctor_repository.given, ENVIRONMENTS)
+    without = {name: value for name, value in GIVEN.items() if name != "RELEASE_APP_CLIENT_ID"}
+
+    warned = only(one for one in judge(ABOUT, without) if one.severity is Severity.WARNING)
+    assert "staging and production could not be taken back by a commit" in warned.message
+    assert only(judge(ABOUT, GIVEN)).severity is Severity.FINE
+
+
+def test_main_that_asks_for_no_check_is_a_warning() -> None:
+    said = list(doctor_repository.reviewed([], ABOUT, Branch(is_protected=False, types=RULES)))
+
+    assert [one.severity for one in said] == [Severity.WARNING, Severity.FINE]
+    assert "check `checks` did not pass" in said[0].message
+
+
+@pytest.mark.parametrize(("whose", "severity"), [("acme/shop", "fine"), ("", "warning"), ("evil/shop", "warning")])
+def test_the_preview_that_is_called_is_our_own(whose: str, severity: str) -> None:
+    said = only(doctor_repository.previewed("acme/shop", ABOUT, whose))
+
+    assert said.severity == severity
+    assert severity == "fine" or said.remedy == "Run `releasectl init --github acme/shop`."
 
 
 def test_an_environment_that_any_branch_may_use_is_a_warning() -> None:
@@ -646,5 +675,5 @@ def test_every_remedy_begins_with_a_verb_and_only_what_is_fine_has_none() -> Non
     for one in told:
         assert bool(one.remedy) == (one.severity is not Severity.FINE), one
         assert not one.remedy or re.match(
-            r"(Run|Write|Add|Open|Correct|Limit|Look|Name|Protect|Read|Log) ", one.remedy
+            r"(Run|Write|Add|Open|Correct|Import|Limit|Look|Name|Protect|Read|Log) ", one.remedy
         ), one
