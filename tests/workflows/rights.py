@@ -14,7 +14,7 @@ from tests.workflows.pins import REVIEW, is_own
 # `pull_request_target` and `workflow_run` lend main's rights to what a stranger proposes; so do comments and issues.
 EVENTS = {"push", "pull_request", "merge_group", "schedule", "workflow_call", "workflow_dispatch"}
 PROPOSED = {"pull_request", "merge_group"}  # what runs before anybody merged it
-SECRETS = {"RELEASE_APP_KEY"}
+SECRETS = {"RELEASE_APP_KEY", "DOCKER_HUB_TOKEN"}
 ROLE, ATTEST, CHECKOUT = "aws-actions/configure-aws-credentials@", "actions/attest@", "actions/checkout@"
 _LEVELS = {"none": 0, "read": 1, "write": 2}
 _KEYS = re.compile(
@@ -93,7 +93,7 @@ def who_takes_a_role_may_and_nobody_else(project: Project) -> Iterator[str]:
 
 
 def no_keys_are_kept(project: Project) -> Iterator[str]:
-    """One secret, the App's key; a called workflow inherits none; a cloud is entered by roles alone."""
+    """The App's key and, where an image goes there too, Docker Hub's token; a called workflow inherits none; a cloud is entered by roles alone."""
     for path, text in project.texts.items():
         named = set(re.findall(r"secrets\s*(?:\.\s*|\[\s*['\"])(\w+)", text))
         yield from (f"{path}: names the secret {name}" for name in sorted(named - SECRETS - {"GITHUB_TOKEN"}))
