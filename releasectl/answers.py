@@ -21,7 +21,7 @@ ALERTS = ("config", f"{PREFIX}alerts")
 REGION = ("config", "aws:region")
 # The provider's own guard: it refuses to touch any other account, whatever credentials it is given.
 ACCOUNT = ("config", "aws:allowedAccountIds")
-_ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, protection.MAIN, protection.RECORD)
+_ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, *protection.PATHS)
 
 
 @dataclass(frozen=True)

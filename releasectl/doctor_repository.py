@@ -148,7 +148,7 @@ def bot(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
     if found is None or not found.branches:
         yield subject.warning(
             "jobs of any branch may have the key of the App that may write to main",
-            f"Add the environment {BOT}, limited to the branch main; docs/github.md says how.",
+            f"Add the environment {BOT}, limited to main and to tags of versions; docs/github.md says how.",
         )
     else:
         yield subject.fine("jobs of chosen branches alone have the App's key")

@@ -1,17 +1,20 @@
 """Protection: the rules of the repository on GitHub, in the form that GitHub imports.
 
-Comes in: the number of the App that may commit to main, "" for none. Goes out: the files of two rulesets. main takes
-reviewed changes alone whose checks passed; the record of deployments can only grow. Pure: GitHub is asked elsewhere.
+Comes in: the number of the App that may commit to main, "" for none. Goes out: the files of the rulesets. main takes
+reviewed changes alone whose checks passed; the record of deployments can only grow; admins alone tag a version, since a
+tag's job may have the App's key. Pure: GitHub is asked elsewhere.
 """
 
 import json
 from collections.abc import Mapping
 
 FOLDER = ".github/rulesets"
-MAIN, RECORD = f"{FOLDER}/main.json", f"{FOLDER}/deployments.json"
+MAIN, RECORD, VERSIONS = f"{FOLDER}/main.json", f"{FOLDER}/deployments.json", f"{FOLDER}/versions.json"
+PATHS = (MAIN, RECORD, VERSIONS)
 CHECK = "checks"  # the job of checks.yml that waits for all the others
 _ACTIONS = 15368  # GitHub Actions on github.com: nobody else may say that the check passed
 _KEPT = ({"type": "deletion"}, {"type": "non_fast_forward"})
+_ADMINS: dict[str, object] = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}
 # No approval is asked for beyond the owners': a bump of the first environment, which has none, is merged by its checks.
 _REVIEWED = {
     "required_approving_review_count": 0,
@@ -28,7 +31,7 @@ _CHECKED = {
 
 
 def rulesets(app: str) -> dict[str, bytes]:
-    """Both files by their paths. `app` is the number of a GitHub App that may pass the rules of main.
+    """All files by their paths. `app` is the number of a GitHub App that may pass the rules of main.
 
     https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset
     """
@@ -38,9 +41,13 @@ def rulesets(app: str) -> dict[str, bytes]:
         {"type": "required_status_checks", "parameters": _CHECKED},
     )
     return {
-        MAIN: _file("main: reviewed, and its checks passed", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing),
-        RECORD: _file("deployments: only ever added to", "refs/heads/deployments", _KEPT, []),
-    }
+        MAIN: _file("main: reviewed, and its checks passed", "branch", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing),
+        RECORD: _file("deployments: only ever added to", "branch", "refs/heads/deployments", _KEPT, []),
+        VERSIONS: _file(
+            "versions: tagged by admins, and never moved", "tag", "refs/tags/v*",
+            ({"type": "creation"}, {"type": "update"}, *_KEPT), [_ADMINS],
+        ),
+    }  # fmt: skip
 
 
 def app_of(raw: bytes) -> str:
@@ -52,12 +59,14 @@ def app_of(raw: bytes) -> str:
         return ""
 
 
-def _file(name: str, branch: str, rules: tuple[Mapping[str, object], ...], passing: list[dict[str, object]]) -> bytes:
+def _file(
+    name: str, target: str, ref: str, rules: tuple[Mapping[str, object], ...], passing: list[dict[str, object]]
+) -> bytes:  # fmt: skip
     ruleset = {
         "name": name,
-        "target": "branch",
+        "target": target,
         "enforcement": "active",
-        "conditions": {"ref_name": {"include": [branch], "exclude": []}},
+        "conditions": {"ref_name": {"include": [ref], "exclude": []}},
         "rules": list(rules),
         "bypass_actors": passing,
     }

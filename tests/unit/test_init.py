@@ -184,7 +184,7 @@ def test_the_files_of_this_project_can_be_made_somebodys() -> None:
 
 # ---- GitHub ----
 
-ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, protection.MAIN, protection.RECORD)
+ON_GITHUB = (own_workflows.REVIEW, *own_workflows.BUILDING, *protection.PATHS)
 
 
 def on_github() -> dict[str, bytes]:
@@ -226,7 +226,7 @@ def test_rulesets_that_were_lost_are_written_again_with_the_app_that_was_there()
 
 
 def test_the_rulesets_of_this_project_are_those_that_are_told() -> None:
-    assert protection.rulesets("") == {path: on_github()[path] for path in (protection.MAIN, protection.RECORD)}
+    assert protection.rulesets("") == {path: on_github()[path] for path in protection.PATHS}
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"bypass_actors": 3}', b"\xff", b'{"bypass_actors": [{}]}'])

@@ -93,7 +93,7 @@ def who_takes_a_role_may_and_nobody_else(project: Project) -> Iterator[str]:
 
 
 def no_keys_are_kept(project: Project) -> Iterator[str]:
-    """The App's key and, where an image goes there too, Docker Hub's token; a called workflow inherits none; a cloud is entered by roles alone."""
+    """The App's key and Docker Hub's token alone; a called workflow inherits none; a cloud is entered by roles."""
     for path, text in project.texts.items():
         named = set(re.findall(r"secrets\s*(?:\.\s*|\[\s*['\"])(\w+)", text))
         yield from (f"{path}: names the secret {name}" for name in sorted(named - SECRETS - {"GITHUB_TOKEN"}))
