@@ -6,7 +6,7 @@ tag's job may have the App's key. Pure: GitHub is asked elsewhere.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 FOLDER = ".github/rulesets"
 MAIN, RECORD, VERSIONS = f"{FOLDER}/main.json", f"{FOLDER}/deployments.json", f"{FOLDER}/versions.json"
@@ -14,7 +14,7 @@ PATHS = (MAIN, RECORD, VERSIONS)
 CHECK = "checks"  # the job of checks.yml that waits for all the others
 _ACTIONS = 15368  # GitHub Actions on github.com: nobody else may say that the check passed
 _KEPT = ({"type": "deletion"}, {"type": "non_fast_forward"})
-_ADMINS: dict[str, object] = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}
+_ADMINS = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}
 # No approval is asked for beyond the owners': a bump of the first environment, which has none, is merged by its checks.
 _REVIEWED = {
     "required_approving_review_count": 0,
@@ -41,11 +41,11 @@ def rulesets(app: str) -> dict[str, bytes]:
         {"type": "required_status_checks", "parameters": _CHECKED},
     )
     return {
-        MAIN: _file("main: reviewed, and its checks passed", "branch", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing),
-        RECORD: _file("deployments: only ever added to", "branch", "refs/heads/deployments", _KEPT, []),
+        MAIN: _file("main: reviewed, and its checks passed", "branch", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing=passing),
+        RECORD: _file("deployments: only ever added to", "branch", "refs/heads/deployments", _KEPT, passing=()),
         VERSIONS: _file(
             "versions: tagged by admins, and never moved", "tag", "refs/tags/v*",
-            ({"type": "creation"}, {"type": "update"}, *_KEPT), [_ADMINS],
+            ({"type": "creation"}, {"type": "update"}, *_KEPT), passing=[_ADMINS],
         ),
     }  # fmt: skip
 
@@ -60,7 +60,7 @@ def app_of(raw: bytes) -> str:
 
 
 def _file(
-    name: str, target: str, ref: str, rules: tuple[Mapping[str, object], ...], passing: list[dict[str, object]]
+    name: str, target: str, ref: str, rules: tuple[Mapping[str, object], ...], *, passing: Iterable[object]
 ) -> bytes:  # fmt: skip
     ruleset = {
         "name": name,
@@ -68,6 +68,6 @@ def _file(
         "enforcement": "active",
         "conditions": {"ref_name": {"include": [ref], "exclude": []}},
         "rules": list(rules),
-        "bypass_actors": passing,
+        "bypass_actors": list(passing),
     }
     return (json.dumps(ruleset, indent=2) + "\n").encode()
