@@ -41,7 +41,7 @@ def rulesets(app: str) -> dict[str, bytes]:
         {"type": "required_status_checks", "parameters": _CHECKED},
     )
     return {
-        MAIN: _file("main: reviewed, its checks passed", "branch", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing=passing),
+        MAIN: _file("main: reviewed and checked", "branch", "~DEFAULT_BRANCH", (*_KEPT, *asked), passing=passing),
         RECORD: _file("deployments: only ever added to", "branch", "refs/heads/deployments", _KEPT, passing=()),
         VERSIONS: _file(
             "versions: tagged by admins, and never moved", "tag", "refs/tags/v*",
