@@ -109,8 +109,9 @@ class Ecr:
 
 
 def _image(region: str, repository: str, identifier: "ImageIdentifierTypeDef") -> "ImageTypeDef | None":
-    named = identifier.get("imageTag") or identifier.get("imageDigest")
-    with aws.asking(f"looking for {named} in {repository}"):
+    tag = identifier.get("imageTag")
+    named = f":{tag}" if tag else f"@{identifier.get('imageDigest')}"
+    with aws.asking(f"looking for {repository}{named}"):
         try:
             answer = _client(region).batch_get_image(
                 registryId=_account(repository),
