@@ -89,6 +89,9 @@ def killed(backend: str, tmp_path: Path) -> Iterator[Callable[[], int]]:
         os.kill(held.pid, signal.SIGKILL)
         process.kill()
         process.wait()
+        # A signal is on its way when kill returns; and what is left of a process has no words.
+        said = Path(f"/proc/{held.pid}/cmdline")
+        until(lambda: not said.exists() or not said.read_bytes())
         return held.pid
 
     yield kill
