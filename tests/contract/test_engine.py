@@ -299,7 +299,7 @@ def test_a_locked_stack_names_who_holds_it(place: Place) -> None:
 
 
 def test_an_update_that_has_no_time_is_stopped_however_young_its_engine_is(place: Place) -> None:
-    folder = place.folder(program="\nimport time\ntime.sleep(20)\n")  # else a busy machine looks when it is over
+    folder = place.folder(program="\nimport time\ntime.sleep(4)\n")  # else a busy machine looks when it is over
     with opened(Engine(), folder, deadline=0.0) as session, pytest.raises(TookTooLong, match="within 0 s"):
         session.up()
 
