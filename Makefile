@@ -39,7 +39,7 @@ check: setup .tools/actionlint ## Formatting, lint, types, imports, generated fi
 	@$(RUN)/releasectl check
 	@$(RUN)/zizmor --offline --persona=pedantic --quiet --no-progress .github
 	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml tests/act/actions/*/action.yml
 	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.tools/actionlint
 
