@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test nightly chaos test-core format schemas clean deploy redeploy status
+.PHONY: help demo setup check test nightly act chaos test-core format schemas clean deploy redeploy status
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,7 +39,7 @@ check: setup .tools/actionlint ## Formatting, lint, types, imports, generated fi
 	@$(RUN)/releasectl check
 	@$(RUN)/zizmor --offline --persona=pedantic --quiet --no-progress .github
 	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml tests/act/actions/*/action.yml
 	@$(RUN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.tools/actionlint
 
@@ -49,15 +49,24 @@ check: setup .tools/actionlint ## Formatting, lint, types, imports, generated fi
 	@echo "check: building actionlint with Go, once"
 	@go build -C .github/actionlint -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 
+# What runs the workflows on this machine; pinned by its hash, too.
+.tools/act: .github/act/go.mod .github/act/go.sum
+	@command -v go >/dev/null || { echo 'act: install Go, which builds act: https://go.dev/doc/install'; exit 1; }
+	@echo "act: building act with Go, once"
+	@go build -C .github/act -o $(CURDIR)/$@ github.com/nektos/act
+
 # Many tests wait for processes that they started, so two for a processor keep it busy.
 WORKERS ?= 4
 
 test: setup ## What every change is tested with, in less than ten minutes
 	@$(RUN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-nightly: setup ## Every test, those that take minutes too, the loop's machine at length, some faults
+nightly: setup .tools/act ## Every test, those that take minutes too, the loop's machine at length, some faults
 	@NIGHTLY=1 LOOP_EXAMPLES=2000 $(RUN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 	@$(RUN)/python -m tests.chaos --kills 10
+
+act: setup .tools/act ## The steps of the workflows themselves, run on this machine against the sandbox
+	@$(RUN)/pytest -p no:cacheprovider tests/act/test_*.py
 
 KILLS ?= 20
 JOBS ?= 2
