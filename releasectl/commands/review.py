@@ -17,7 +17,6 @@ from releasectl import preview as proposal
 from releasectl.commands import as_json, clone, print_json, real_world, say
 from releasectl.commands.proposing import real_forge
 from releasectl.comment import code, text
-from releasectl.edges.github.errors import GithubDenied
 from releasectl.edges.step_output import outputs
 from releasectl.edges.step_summary import StepSummary
 from releasectl.errors import ControllerError
@@ -153,6 +152,8 @@ def _verdict(found: Preview, run: str) -> Verdict:
 
 def _publish(seen: Review, one: Verdict, forge: Forge, world: World) -> None:
     """The check belongs to the commit; a comment would be read as being about the newest one."""
+    from releasectl.edges.github.errors import GithubDenied  # noqa: PLC0415 - its library costs every command 0.2 s
+
     StepSummary(os.environ, say).add(one.whole)
     report = Report(
         name=f"preview {one.environment}", key=one.environment, title=one.title[:200], summary=one.body,
