@@ -35,7 +35,9 @@ UNPINNED = {"digest": "", "version": "", "commit": "", "restart": ""}
 # What says when an instance is added, with what to begin with: App Runner knows the one, ECS the other.
 SCALES_BY = {True: ("concurrency", 80), False: ("cpu_percent", 60)}
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]{1,39}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-_NUMBER = re.compile(r"[1-9][0-9]{0,11}")
+_RULES = protection.rulesets()
+_NO_APP = "none"
+_APP = re.compile(rf"[1-9][0-9]{{0,11}}|{_NO_APP}")
 COPIED = ("runtime", "cpu", "memory", "port", "health_path", "version_path", "scaling", "alarms")
 
 
@@ -70,7 +72,7 @@ def answered(files: Files, answers: Answers) -> Outcome:
     names = _names(tuple(pipeline.services), answers.services)
     findings = (
         *_misnamed(answers, names.now(tuple(pipeline.services))),
-        *_not_on_github(answers),
+        *_not_on_github(files, answers),
         *_may_not_be_renamed(names, releases),
         *_may_not_move(files, answers, releases),
     )
@@ -104,13 +106,18 @@ def _misnamed(answers: Answers, services: Sequence[str]) -> Iterator[Finding]:
             yield Finding("init", "the answers", f"{shown(name)} is no service here", remedy)
 
 
-def _not_on_github(answers: Answers) -> Iterator[Finding]:
+def _not_on_github(files: Files, answers: Answers) -> Iterator[Finding]:
     if answers.github and not _REPOSITORY.fullmatch(answers.github):
         what = f"{shown(answers.github)} is no repository on GitHub"
         yield Finding("init", "the answers", what, "Write `owner/name`.")
-    if answers.app and not _NUMBER.fullmatch(answers.app):
+    if answers.app and not _APP.fullmatch(answers.app):
         what = f"{shown(answers.app)} is no number of a GitHub App"
-        yield Finding("init", "the answers", what, "Copy the App ID from the page of the App's settings.")
+        yield Finding("init", "the answers", what, f"Copy the App ID from its settings, or write `{_NO_APP}`.")
+    elif answers.app:
+        try:
+            _passed_by(files.get(protection.MAIN, _RULES[protection.MAIN]), answers.app)
+        except ValueError as error:
+            yield Finding("init", protection.MAIN, str(error), "Correct it, or delete it: it is then written anew.")
 
 
 def _may_not_be_renamed(names: _Names, releases: Mapping[str, Release]) -> Iterator[Finding]:
@@ -183,7 +190,14 @@ def _edit_github(files: dict[str, bytes], names: _Names, answers: Answers) -> No
     if answers.github and own_workflows.REVIEW in files:
         files[own_workflows.REVIEW] = own_workflows.reviewed_by(files[own_workflows.REVIEW], answers.github)
     if answers.github or answers.app:
-        files.update(protection.rulesets(answers.app or protection.app_of(files.get(protection.MAIN, b""))))
+        files |= {path: raw for path, raw in _RULES.items() if path not in files}
+    if answers.app:
+        files[protection.MAIN] = _passed_by(files[protection.MAIN], answers.app)
+
+
+def _passed_by(raw: bytes, number: str) -> bytes:
+    """Raises ValueError."""
+    return protection.let_pass(raw, *([] if number == _NO_APP else [protection.app(number)]))
 
 
 def _edit_release(files: dict[str, bytes], environment: str, names: _Names) -> None:

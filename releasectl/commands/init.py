@@ -39,7 +39,9 @@ _ABOUT_ALL = ("services", "repositories", "github", "app", "owners")
 @click.option("--subnet", "subnets", multiple=True, help="Of that VPC: all of them, in two zones or more.")
 @click.option("--public-addresses/--no-public-addresses", default=None, help="Yes where these subnets have no NAT.")
 @click.option("--github", default="", metavar="OWNER/NAME", help="This repository on GitHub.")
-@click.option("--app", default="", metavar="NUMBER", help="The GitHub App that may commit to main: its App ID.")
+@click.option(
+    "--app", default="", metavar="NUMBER", help="The GitHub App that may commit to main: its App ID, or `none`."
+)
 @click.option("--owner", "owners", multiple=True, metavar="@TEAM", help="Who reviews: all of them, in CODEOWNERS.")
 @click.option("--environment", "environments", multiple=True, help="Whose settings; those of all if left out.")
 @click.option("--yes", is_flag=True, help="Write. Without it you are asked; a script is only shown the difference.")

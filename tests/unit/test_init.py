@@ -218,7 +218,21 @@ def test_an_app_may_pass_the_rules_of_main_and_nobody_else_and_never_those_of_th
     assert ruleset["bypass_actors"] == [{"actor_id": 123456, "actor_type": "Integration", "bypass_mode": "always"}]
 
 
-def test_rulesets_that_were_lost_are_written_again_with_the_app_that_was_there() -> None:
+def test_what_a_team_changed_in_its_rules_stays() -> None:
+    keys = b'"bypass_actors": [{"actor_type": "DeployKey", "actor_id": null, "bypass_mode": "always"}]'
+    theirs = on_github()[protection.MAIN].replace(b'_review_count": 0', b'_review_count": 2')
+    theirs = theirs.replace(b'"bypass_actors": []', keys)
+    mine = on_github() | {protection.MAIN: theirs}
+
+    passing = dict(answered(mine, Answers(github="acme/shop", app="7")).files)
+
+    assert json.loads(passing[protection.MAIN])["rules"] == json.loads(theirs)["rules"]
+    assert answered(mine | passing, Answers(app="8")).files.keys() == {protection.MAIN}
+    back = answered(mine | passing, Answers(app="none")).files[protection.MAIN]
+    assert json.loads(back) == json.loads(theirs)
+
+
+def test_rulesets_that_were_lost_are_written_again() -> None:
     mine = on_github() | dict(answered(on_github(), Answers(github="acme/shop", app="7")).files)
     del mine[protection.RECORD]
 
@@ -226,7 +240,7 @@ def test_rulesets_that_were_lost_are_written_again_with_the_app_that_was_there()
 
 
 def test_the_rulesets_of_this_project_are_those_that_are_told() -> None:
-    assert protection.rulesets("") == {path: on_github()[path] for path in protection.PATHS}
+    assert protection.rulesets() == {path: on_github()[path] for path in protection.PATHS}
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"bypass_actors": 3}', b"\xff", b'{"bypass_actors": [{}]}'])
@@ -292,6 +306,9 @@ REFUSED = {
     "no repository on GitHub": ({}, Answers(github="acme/.."), "`acme/..` is no repository on GitHub", "Write `own"),
     "a workflow's line": ({}, Answers(github="a/b\n  x: y"), "is no repository on GitHub", "Write `owner/name`"),
     "an App's name": ({}, Answers(app="bot"), "`bot` is no number of a GitHub App", "Copy the App ID"),
+    "a broken ruleset": (
+        {protection.MAIN: b"[]"}, Answers(app="7"), "is no ruleset of GitHub", "Correct it, or delete it"
+    ),
     "a runtime of nobody": ({}, both(Place(runtimes={"x": "fargate"})), "`x` is no service here", "Name one of: web."),
 }  # fmt: skip
 
