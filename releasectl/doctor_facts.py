@@ -138,12 +138,15 @@ class Branch:
     checks: tuple[str, ...] = ()
 
 
+PROTECTED = "every protected branch"  # where an environment names no refs of its own
+
+
 @dataclass(frozen=True)
 class Place:
     """An environment on GitHub: what its protection asks for, and which variables it has."""
 
     rules: tuple[str, ...]
-    branches: bool  # is it limited to some branches?
+    refs: tuple[str, ...] | None  # whose jobs may use it, such as branch:main or tag:v*; None for those of any
     variables: Mapping[str, str]
 
 

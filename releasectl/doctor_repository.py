@@ -11,7 +11,7 @@ from functools import partial
 from releasectl import protection
 from releasectl.account import APPROVED, BOT
 from releasectl.doctor import Diagnosis, Question, Subject, known
-from releasectl.doctor_facts import Branch, Forge, Place
+from releasectl.doctor_facts import PROTECTED, Branch, Forge, Place
 from releasectl.own_workflows import REVIEW, reviewer
 from releasectl.pipeline import Environment
 from releasectl.protection import CHECK
@@ -42,8 +42,11 @@ def questions(
         yield known(Subject("repository", origin or "no remote"), origin, nowhere)
         return
     about = partial(Subject, "repository")
+    yield Question(about(f"{repository} main"), partial(forge.branch, repository, "main"), reviewed)
     yield Question(
-        about(f"{repository} main"), partial(forge.branch, repository, "main"), partial(reviewed, environments)
+        about(f"{repository} main"),
+        lambda: (forge.branch(repository, "main"), forge.variables(repository)),
+        partial(passing, environments),
     )
     yield Question(about(f"{repository} {RECORD}"), partial(forge.branch, repository, RECORD), growing)
     yield Question(about(repository), partial(forge.variables, repository), partial(given, environments))
@@ -65,7 +68,7 @@ def nowhere(subject: Subject, _origin: str) -> Iterator[Diagnosis]:
     )
 
 
-def reviewed(environments: Sequence[Environment], subject: Subject, branch: Branch) -> Iterator[Diagnosis]:
+def reviewed(subject: Subject, branch: Branch) -> Iterator[Diagnosis]:
     """What is on main is released, so nobody may write it alone."""
     if "pull_request" not in branch.types and not branch.is_protected:
         yield subject.problem(
@@ -79,12 +82,6 @@ def reviewed(environments: Sequence[Environment], subject: Subject, branch: Bran
             f"Import {protection.MAIN} as a ruleset; docs/github.md says how.",
         )
     yield from _kept(subject, branch) or [subject.fine("main takes reviewed changes alone")]
-    directly = [each.name for each in environments if each.rollback == "commit"]
-    if directly:
-        yield subject.unknown(
-            f"whether the controller may pass that rule: it takes {' and '.join(directly)} back by a commit to main",
-            "Add the controller's app to the bypass list of the ruleset, or write `rollback: pull-request`.",
-        )
 
 
 def growing(subject: Subject, branch: Branch) -> Iterator[Diagnosis]:
@@ -104,12 +101,29 @@ def given(environments: Sequence[Environment], subject: Subject, variables: Mapp
     """What jobs outside of GitHub's environments need."""
     wanted = [BUILD_ROLE, *(of(each.name) for each in environments for of in (preview_role, region))]
     yield from _complete(subject, wanted, variables)
-    directly = [each.name for each in environments if each.rollback == "commit"]
-    if directly and not variables.get(APP):
+
+
+def passing(
+    environments: Sequence[Environment], subject: Subject, facts: tuple[Branch, Mapping[str, str]]
+) -> Iterator[Diagnosis]:
+    """Who writes to main although it asks for a pull request: without an App nobody, as a workflow's own token may not.
+
+    Who is on the bypass list, GitHub tells to admins alone.
+    """
+    branch, variables = facts
+    if "pull_request" not in branch.types and not branch.is_protected:
+        return
+    directly = " and ".join(each.name for each in environments if each.rollback == "commit")
+    if not variables.get(APP):
+        back = f", nor takes {directly} back" if directly else ""
         yield subject.warning(
-            "there is no GitHub App, and a workflow's own token passes no rule of main: "
-            f"{' and '.join(directly)} could not be taken back by a commit",
-            "Add an App as docs/github.md says, or write `rollback: pull-request` in pipeline.yaml.",
+            f"main asks for a pull request and there is no GitHub App, so no workflow bumps{back}",
+            "Add an App as docs/github.md says; without one, bump by hand and write `rollback: pull-request`.",
+        )
+    elif directly:
+        yield subject.unknown(
+            f"whether the App may pass the rules of main: it takes {directly} back by a commit",
+            "Run `releasectl init --app` with its App ID and import the ruleset, or write `rollback: pull-request`.",
         )
 
 
@@ -121,14 +135,14 @@ def place(environment: Environment, subject: Subject, found: Place | None) -> It
             "Run `releasectl bootstrap`; it prints the commands that make it.",
         )
         return
-    if not found.branches:
+    if others := _others(found, "branch:main"):
         yield subject.warning(
-            f"jobs of any branch may run in {environment.name}, and take the role that deploys",
+            f"jobs of {others} may run in {environment.name}, and take the role that deploys",
             f"Limit the environment {environment.name} to the branch main, in the repository's settings.",
         )
     else:
         reviewers = "and asks reviewers" if "required_reviewers" in found.rules else "and asks no reviewers"
-        yield subject.fine(f"its jobs run from chosen branches alone, {reviewers}")
+        yield subject.fine(f"its jobs run from main alone, {reviewers}")
     yield from _complete(subject, [DEPLOY_ROLE, REGION], found.variables)
 
 
@@ -145,13 +159,21 @@ def approved(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
 
 def bot(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
     """Where the App's key is, with which main can be written."""
-    if found is None or not found.branches:
+    others = _others(found, "branch:main", "tag:v*") if found else "any branch"
+    if others:
         yield subject.warning(
-            "jobs of any branch may have the key of the App that may write to main",
+            f"jobs of {others} may have the key of the App that may write to main",
             f"Add the environment {BOT}, limited to main and to tags of versions; docs/github.md says how.",
         )
     else:
-        yield subject.fine("jobs of chosen branches alone have the App's key")
+        yield subject.fine("jobs of main and of versions alone have the App's key")
+
+
+def _others(found: Place, *meant: str) -> str:
+    """Whose jobs may use it besides, "" for nobody's."""
+    if found.refs is None:
+        return "any branch"
+    return ", ".join(ref for ref in found.refs if ref not in (*meant, PROTECTED))
 
 
 def previewed(repository: str, subject: Subject, whose: str) -> Iterator[Diagnosis]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from releasectl.doctor_facts import Branch, Place
+from releasectl.doctor_facts import PROTECTED, Branch, Place
 from releasectl.edges.again import ForNow, again, patience, retry_after
 from releasectl.edges.github_runs import api_of
 from releasectl.errors import ControllerError, Retry
@@ -45,20 +45,33 @@ class DoctorGithub:
             if each["type"] == "required_status_checks"
             for check in each.get("parameters", {}).get("required_status_checks", [])
         )
-        return Branch(bool(there.get("protected")), tuple(str(each["type"]) for each in rules), tuple(checks))
+        # Whether `protected` alone also speaks of rulesets, GitHub does not say; this is the older kind's own word.
+        older = bool(there.get("protected")) and bool(there.get("protection", {}).get("enabled"))
+        return Branch(older, tuple(str(each["type"]) for each in rules), tuple(checks))
 
     def place(self, repository: str, name: str) -> Place | None:
         """An environment, None when there is no such."""
-        said = self._ask(f"{repository}/environments/{quote(name, safe='')}")
+        path = f"{repository}/environments/{quote(name, safe='')}"
+        said = self._ask(path)
         if said is None:
             return None
         rules = tuple(str(each["type"]) for each in said.get("protection_rules", []))
-        variables = self._variables(f"{repository}/environments/{quote(name, safe='')}/variables")
-        return Place(rules, bool(said.get("deployment_branch_policy")), variables)
+        return Place(
+            rules, self._refs(path, said.get("deployment_branch_policy")), self._variables(f"{path}/variables")
+        )
 
     def variables(self, repository: str) -> Mapping[str, str]:
         """The variables of the repository itself."""
         return self._variables(f"{repository}/actions/variables")
+
+    def _refs(self, path: str, policy: Mapping[str, bool] | None) -> tuple[str, ...] | None:
+        """https://docs.github.com/en/rest/deployments/branch-policies"""
+        if not policy:
+            return None
+        if not policy.get("custom_branch_policies"):
+            return (PROTECTED,)
+        said = self._there(f"{path}/deployment-branch-policies?per_page=100")
+        return tuple(f"{each.get('type', 'branch')}:{each['name']}" for each in said.get("branch_policies", []))
 
     def _variables(self, path: str) -> Mapping[str, str]:
         said = self._there(f"{path}?per_page=30")

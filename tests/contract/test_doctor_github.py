@@ -17,7 +17,7 @@ TOKEN = "not-for-others"
 SHOP = "acme/shop"
 RULES = ("pull_request", "deletion", "required_status_checks")
 GIVEN = {"AWS_BUILD_ROLE": "arn:aws:iam::1:role/x"}
-PRODUCTION = Place(("required_reviewers",), branches=True, variables={"AWS_REGION": "eu-west-1"})
+PRODUCTION = Place(("required_reviewers",), ("branch:main", "tag:v*"), variables={"AWS_REGION": "eu-west-1"})
 
 
 class Github:
@@ -30,10 +30,13 @@ class Github:
                 {"type": RULES[2], "parameters": {"required_status_checks": [{"context": "checks"}]}},
             ],
             f"/repos/{SHOP}/rules/branches/deployments": [],
-            f"/repos/{SHOP}/branches/main": {"protected": True},
+            f"/repos/{SHOP}/branches/main": {"protected": True, "protection": {"enabled": True}},
             f"/repos/{SHOP}/environments/production": {
                 "protection_rules": [{"type": "required_reviewers"}],
                 "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True},
+            },
+            f"/repos/{SHOP}/environments/production/deployment-branch-policies": {
+                "branch_policies": [{"name": "main"}, {"name": "v*", "type": "tag"}]
             },
             f"/repos/{SHOP}/environments/production/variables": variables(PRODUCTION.variables),
             f"/repos/{SHOP}/actions/variables": variables(GIVEN),

@@ -1,93 +1,42 @@
 """Doctor over facts: what is a problem, a warning, fine, or could not be asked; each with a remedy."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from releasectl import (
     doctor,
     doctor_account,
-    doctor_bootstrap,
-    doctor_machine,
     doctor_network,
-    doctor_repository,
 )
-from releasectl.account import ISSUER
-from releasectl.doctor import Diagnosis, Question, Severity, Subject
+from releasectl.doctor import Question, Severity, Subject
 from releasectl.doctor_facts import (
-    Branch,
-    Bucket,
     Certificate,
     Images,
-    Place,
     Quota,
     Role,
     Subscription,
 )
-from releasectl.doctor_machine import Machine
-from releasectl.doctor_wanted import Wanted
-from releasectl.errors import ControllerError, Finding, Retry
-from releasectl.locks import Lock
-from releasectl.outputs import read as read_outputs
-from releasectl.pipeline import parse_pipeline
-from tests.twins import ACCOUNT, PIPELINE, REGION, Down
+from releasectl.errors import ControllerError, Retry
+from tests.twins import ACCOUNT, REGION, Down
 from tests.twins.doctor import Account, Forge
-from tests.twins.outside import Locks
-
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:release-controller-staging"
-IMAGES = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/release-controller-staging-web"
-CERTIFICATE = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/one"
-NETWORK = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001", "subnet-00000002"], "public_addresses": True}
-ENOUGH = {kind: Quota(kind, 50, 1) for kind in ("app-runner", "load-balancers", "fargate")}
-ABOUT = Subject("rule", "staging")
-ENVIRONMENTS = parse_pipeline("pipeline.yaml", PIPELINE).environments
-STAGING, PRODUCTION = ENVIRONMENTS
-
-
-class Lost(ControllerError):
-    """Nothing brings an answer."""
-
-
-def wanted(runtime: str = "fargate", *, alerts: Any = None, network: Any = None, **service: object) -> Wanted:
-    """Staging with one service."""
-    return Wanted(
-        "staging",
-        {
-            "aws:region": REGION,
-            "aws:allowedAccountIds": [ACCOUNT],
-            "release-controller:boundary": f"arn:aws:iam::{ACCOUNT}:policy/releasectl-staging-boundary",
-            "release-controller:alerts": {"email": ["ops@example.com"]} if alerts is None else alerts,
-            "release-controller:network": NETWORK if network is None else network,
-            "release-controller:services": {"web": {"runtime": runtime, **service}},
-        },
-    )
-
-
-def deployed(of: Wanted, **service: object) -> Wanted:
-    web = {"runtime": "fargate", "repository": IMAGES, "service": "arn:aws:ecs:x", **service}
-    told = {"environment": "staging", "region": REGION, "topic": TOPIC, "services": {"web": web}, "shape": []}
-    return replace(of, outputs=read_outputs(told))
-
-
-def answers(questions: Iterable[Question], rule: str) -> list[Diagnosis]:
-    return [one for one in doctor.examine(list(questions)) if one.rule == rule]
-
-
-def account(rule: str, of: Wanted, cloud: Account) -> list[Diagnosis]:
-    cloud.quotas = cloud.quotas or ENOUGH
-    return answers([*doctor_account.questions(of, cloud), *doctor_network.questions(of, cloud)], rule)
-
-
-def only(diagnoses: Iterable[Diagnosis]) -> Diagnosis:
-    [one] = diagnoses
-    return one
-
+from tests.unit.doctoring import (
+    ABOUT,
+    CERTIFICATE,
+    ENOUGH,
+    IMAGES,
+    TOPIC,
+    Lost,
+    account,
+    bootstrap,
+    deployed,
+    only,
+    repository,
+    state,
+    toolchain,
+    wanted,
+)
 
 # ---- examining ----
 
@@ -312,348 +261,6 @@ def test_an_image_repository_that_exists_is_looked_at(images: Images | None, sev
 
     assert said.severity is severity
     assert words in said.message
-
-
-# ---- the network ----
-
-
-def network(cloud: Account, **changed: object) -> list[Diagnosis]:
-    return account("network", wanted(network=NETWORK | changed), cloud)
-
-
-def problems(diagnoses: Iterable[Diagnosis]) -> list[str]:
-    return [one.message for one in diagnoses if one.severity is Severity.PROBLEM]
-
-
-def test_public_subnets_in_two_zones_with_addresses_are_fine() -> None:
-    assert [one.severity for one in network(Account())] == [Severity.FINE] * 2
-
-
-@pytest.mark.parametrize(
-    ("changed", "words"),
-    [
-        ({"vpc": "vpc-0000000f"}, "there is no vpc-0000000f in eu-west-1"),
-        ({"subnets": ["subnet-00000001", "subnet-0000000f"]}, "there is no subnet-0000000f in eu-west-1"),
-        ({"subnets": ["subnet-00000001"]}, "all subnets are in eu-west-1a"),
-        ({"public_addresses": False}, "could not pull their image"),
-    ],
-)
-def test_a_network_in_which_nothing_could_run_is_a_problem(changed: dict[str, object], words: str) -> None:
-    assert any(words in message for message in problems(network(Account(), **changed)))
-
-
-def test_a_subnet_of_another_vpc_is_a_problem() -> None:
-    cloud = Account(vpcs=["vpc-00000001", "vpc-00000002"])
-
-    assert "is in another VPC than vpc-00000002" in problems(network(cloud, vpc="vpc-00000002"))[0]
-
-
-def test_instances_behind_a_nat_need_no_public_address_and_load_balancers_need_public_subnets() -> None:
-    cloud = Account()
-    public = [each.id for each in cloud.subnets]
-    hidden = [replace(each, id=each.id.replace("0000", "000a", 1), way="nat") for each in cloud.subnets]
-    cloud.subnets = [*cloud.subnets, *hidden]
-    inside = [each.id for each in hidden]
-
-    both = network(cloud, subnets=inside, load_balancer_subnets=public, public_addresses=False)
-    alone = network(cloud, subnets=inside, public_addresses=False)
-
-    assert problems(both) == []
-    assert "does not lead there" in problems(alone)[0]
-    assert problems(account("network", wanted(private=True, network=NETWORK | {"subnets": inside}), cloud)) == []
-
-
-def test_subnets_that_lead_nowhere_are_a_warning_and_full_ones_a_problem() -> None:
-    cloud = Account()
-    cloud.all_lead("")
-    assert any("without VPC endpoints" in one.message for one in network(cloud) if one.severity is Severity.WARNING)
-    cloud = Account()
-    cloud.subnets = [replace(each, free=7) for each in cloud.subnets]
-    assert "fewer than 8 addresses left" in problems(network(cloud))[0]
-
-
-def test_express_without_a_network_of_its_own_runs_in_the_default_one() -> None:
-    def said(cloud: Account) -> Diagnosis:
-        return only(account("network", wanted("ecs-express", network={}), cloud))
-
-    assert said(Account()).severity is Severity.FINE
-    assert "there is no default VPC" in said(Account(vpcs=[])).message
-    hidden = Account()
-    hidden.all_lead("nat")
-    assert (
-        said(hidden).message
-        == "the default VPC vpc-00000001 has public subnets with 8 free addresses in 0 of two zones"
-    )
-    assert account("network", wanted("app-runner", network={}), Account()) == []
-
-
-# ---- this machine, the state, the secrets ----
-
-
-def machine(locks: Locks | None = None, **changed: Any) -> Machine:
-    tool = Binary()
-    parts = {"engine": lambda: tool, "origin": lambda: "/remote.git", "tip": lambda: "a" * 40, "findings": list}
-    return Machine(**{**parts, **changed}, locks=locks or Locks())
-
-
-class Binary:
-    path, version = Path("/opt/pulumi"), "3.258.0"
-
-
-def toolchain(**changed: Any) -> list[Diagnosis]:
-    return list(doctor.examine(list(doctor_machine.questions(machine(**changed)))))
-
-
-def test_a_machine_that_has_all_it_needs_is_fine() -> None:
-    told = toolchain()
-
-    assert {one.severity for one in told} == {Severity.FINE}
-    assert told[0].message == "3.258.0, /opt/pulumi"
-    assert told[1].message == f"/remote.git answers; main is at {'a' * 12}"
-
-
-def test_a_machine_without_remote_main_or_engine_is_told_what_it_lacks() -> None:
-    def nothing() -> object:
-        raise Lost("looking for pulumi: it is not here", "Run `make setup`.")
-
-    assert problems(toolchain(engine=nothing)) == ["looking for pulumi: it is not here"]
-    assert problems(toolchain(origin=lambda: "")) == ["the clone has no remote `origin`"]
-    assert problems(toolchain(tip=lambda: "")) == ["/remote.git has no branch main"]
-
-
-def test_every_finding_of_the_files_is_a_problem_at_its_place() -> None:
-    finding = Finding("file", "Pulumi.staging.yaml:3:5 config", "is wrong", "Mend it.")
-
-    said = only(one for one in toolchain(findings=lambda: [finding]) if one.severity is Severity.PROBLEM)
-
-    assert (said.where, said.message, said.remedy) == (finding.where, finding.message, finding.remedy)
-
-
-def state(url: str, cloud: Account | None = None, locks: Locks | None = None) -> list[Diagnosis]:
-    asking = machine(locks or Locks(everywhere=True))
-    project = "release-controller"
-    found = doctor_machine.state_questions(
-        wanted(), asking, cloud or Account(), project=project, overridden=url, is_first=True
-    )  # fmt: skip
-    return answers(found, "state")
-
-
-@pytest.mark.parametrize(
-    ("url", "severity", "words"),
-    [
-        ("", Severity.WARNING, "names no backend"),
-        ("file:///somewhere", Severity.WARNING, "a folder of this machine"),
-        ("https://api.pulumi.com", Severity.UNKNOWN, "does not show its locks"),
-    ],
-)
-def test_state_that_is_in_no_bucket_is_told(url: str, severity: Severity, words: str) -> None:
-    assert any(one.severity is severity and words in one.message for one in state(url))
-
-
-@pytest.mark.parametrize(
-    ("bucket", "expected"),
-    [
-        (Bucket(is_versioned=True, is_encrypted=True, is_closed=True), []),
-        (Bucket(is_versioned=False, is_encrypted=True, is_closed=True), ["keeps no versions"]),
-        (Bucket(is_versioned=True, is_encrypted=True, is_closed=False), ["may be opened to the public"]),
-        (None, ["there is no bucket states"]),
-    ],
-)
-def test_the_bucket_of_the_state_loses_nothing_and_shows_nothing(bucket: Bucket | None, expected: list[str]) -> None:
-    told = problems(
-        state(f"s3://states/staging?region={REGION}", Account(buckets={"states": bucket} if bucket else {}))
-    )
-
-    assert len(told) == len(expected)
-    assert all(words in message for words, message in zip(expected, told, strict=True))
-
-
-def test_who_has_locked_the_state_is_told_with_what_to_do() -> None:
-    held = Lock("file:///x", "ann", "host", 7, datetime(2026, 11, 21, tzinfo=UTC))
-
-    said = only(
-        one for one in state("file:///somewhere", locks=Locks([held], everywhere=True)) if "locked" in one.message
-    )
-
-    assert said.severity is Severity.WARNING
-    assert "ann@host (pid 7)" in said.message
-    assert "releasectl unlock staging" in said.remedy
-
-
-@pytest.mark.parametrize(
-    ("provider", "is_first", "severity"),
-    [
-        ("", True, Severity.FINE),
-        ("", False, Severity.WARNING),
-        ("passphrase", False, Severity.WARNING),
-        ("awskms://alias/releasectl-staging-secrets?region=eu-west-1", False, Severity.FINE),
-    ],
-)
-def test_a_passphrase_is_for_the_first_environment_alone(provider: str, is_first: bool, severity: Severity) -> None:
-    said = only(doctor_machine.protected(replace(wanted(), secrets_provider=provider), ABOUT, is_first))
-
-    assert said.severity is severity
-
-
-# ---- bootstrap ----
-
-SHOP = "repo:acme/shop:environment:staging"
-NUMBERED = "repo:acme@12/shop@34:environment:staging"
-
-
-def bootstrap(cloud: Account, repository: str = "acme/shop", *, is_first: bool = False) -> list[Diagnosis]:
-    return answers(doctor_bootstrap.questions(wanted(), cloud, repository, is_first=is_first), "bootstrap")
-
-
-def roles(*subjects: str) -> Account:
-    names = ("releasectl-staging-preview", "releasectl-staging-deploy")
-    return Account(issuers={ISSUER}, roles={name: Role(name, subjects) for name in names})
-
-
-def test_an_account_that_was_never_made_ready_says_so_once() -> None:
-    said = only(bootstrap(Account(), is_first=True))
-
-    assert said.severity is Severity.WARNING, "a person can release without"
-    for name in ("OIDC provider", "releasectl-staging-preview", "releasectl-staging-deploy", "releasectl-build"):
-        assert name in said.message
-    assert said.remedy.startswith("Run `releasectl bootstrap`")
-
-
-def test_settings_without_the_boundary_that_the_role_insists_on_are_told() -> None:
-    bare = replace(wanted(), config={**wanted().config, "release-controller:boundary": ""})
-    found = doctor_bootstrap.questions(bare, roles(SHOP, NUMBERED), "acme/shop", is_first=False)
-
-    said = only(one for one in answers(found, "bootstrap") if one.severity is not Severity.FINE)
-
-    assert "names no boundary" in said.message
-    assert said.remedy.startswith("Run `releasectl bootstrap --write`")
-
-
-@pytest.mark.parametrize("repository", ["acme/shop", ""])
-def test_roles_that_trust_both_forms_of_the_name_are_fine(repository: str) -> None:
-    assert {one.severity for one in bootstrap(roles(SHOP, NUMBERED), repository)} == {Severity.FINE}
-
-
-@pytest.mark.parametrize(
-    ("subjects", "severity", "words"),
-    [
-        ([SHOP], Severity.WARNING, "does not know the name of its repository with numbers"),
-        ([NUMBERED], Severity.WARNING, "does not know the name of its repository without numbers"),
-        ([SHOP.replace("shop", "web"), NUMBERED], Severity.PROBLEM, "trusts acme/web, and this is acme/shop"),
-        (["repo:acme/*", NUMBERED, SHOP], Severity.PROBLEM, "can be taken by repo:acme/*"),
-        ([], Severity.WARNING, "does not know the name of its repository with numbers"),
-    ],
-)
-def test_roles_that_trust_too_little_or_too_much_are_told(subjects: list[str], severity: Severity, words: str) -> None:
-    told = bootstrap(roles(*subjects))
-
-    assert {one.severity for one in told if words in one.message} == {severity}
-    assert Severity.FINE not in {one.severity for one in told}
-
-
-# ---- the repository ----
-
-RULES = ("pull_request", "non_fast_forward", "deletion")
-GIVEN = {"RELEASE_APP_CLIENT_ID": "Iv1"} | {
-    f"AWS_{name}": "x"
-    for name in ("BUILD_ROLE", "PREVIEW_ROLE_STAGING", "REGION_STAGING", "PREVIEW_ROLE_PRODUCTION", "REGION_PRODUCTION")
-}
-OURS = Place(("required_reviewers",), branches=True, variables={"AWS_DEPLOY_ROLE": "x", "AWS_REGION": REGION})
-
-
-def repository(forge: Forge) -> list[Diagnosis]:
-    found = doctor_repository.questions("git@github.com:acme/shop.git", "acme/shop", ENVIRONMENTS, forge)
-    return list(doctor.examine(list(found)))
-
-
-def test_a_protected_repository_is_fine_but_for_what_github_does_not_say() -> None:
-    forge = Forge(
-        {
-            "main": Branch(is_protected=False, types=RULES, checks=("checks",)),
-            "deployments": Branch(is_protected=False, types=RULES[1:]),
-        },
-        {"staging": OURS, "production": OURS, "preview": OURS, "release-bot": OURS},
-        GIVEN,
-    )
-
-    told = repository(forge)
-
-    assert {one.severity for one in told} == {Severity.FINE, Severity.UNKNOWN}
-    open_question = only(one for one in told if one.severity is Severity.UNKNOWN)
-    assert "takes staging and production back by a commit to main" in open_question.message
-
-
-def test_an_open_repository_is_told_part_by_part() -> None:
-    told = {one.where: one for one in reversed(repository(Forge()))}
-
-    assert told["acme/shop main"].severity is Severity.PROBLEM
-    assert "a forced push or a deletion" in told["acme/shop deployments"].message
-    assert "AWS_BUILD_ROLE, AWS_PREVIEW_ROLE_STAGING" in told["acme/shop"].message
-    assert "has no environment production" in told["acme/shop production"].message
-    assert "nobody has to approve" in told["acme/shop preview"].message
-    assert "any branch may have the key" in told["acme/shop release-bot"].message
-
-
-def test_without_an_app_nothing_is_taken_back_by_a_commit() -> None:
-    judge = partial(doctor_repository.given, ENVIRONMENTS)
-    without = {name: value for name, value in GIVEN.items() if name != "RELEASE_APP_CLIENT_ID"}
-
-    warned = only(one for one in judge(ABOUT, without) if one.severity is Severity.WARNING)
-    assert "staging and production could not be taken back by a commit" in warned.message
-    assert only(judge(ABOUT, GIVEN)).severity is Severity.FINE
-
-
-def test_main_that_asks_for_no_check_is_a_warning() -> None:
-    said = list(doctor_repository.reviewed([], ABOUT, Branch(is_protected=False, types=RULES)))
-
-    assert [one.severity for one in said] == [Severity.WARNING, Severity.FINE]
-    assert "check `checks` did not pass" in said[0].message
-
-
-@pytest.mark.parametrize(("whose", "severity"), [("acme/shop", "fine"), ("", "warning"), ("evil/shop", "warning")])
-def test_the_preview_that_is_called_is_our_own(whose: str, severity: str) -> None:
-    said = only(doctor_repository.previewed("acme/shop", ABOUT, whose))
-
-    assert said.severity == severity
-    assert severity == "fine" or said.remedy == "Run `releasectl init --github acme/shop`."
-
-
-def test_an_environment_that_any_branch_may_use_is_a_warning() -> None:
-    said = list(doctor_repository.place(PRODUCTION, ABOUT, replace(OURS, branches=False, variables={})))
-
-    assert [one.severity for one in said] == [Severity.WARNING] * 2
-
-
-def test_the_older_protection_counts() -> None:
-    rollback_by_pull_request = replace(STAGING, rollback="pull-request")
-    judge = partial(doctor_repository.reviewed, [rollback_by_pull_request])
-
-    assert only(judge(ABOUT, Branch(is_protected=True))).severity is Severity.FINE
-    assert only(doctor_repository.growing(ABOUT, Branch(is_protected=True))).severity is Severity.FINE
-
-
-@pytest.mark.parametrize(
-    ("origin", "name"),
-    [
-        ("git@github.com:acme/shop.git", "acme/shop"),
-        ("https://github.com/acme/shop", "acme/shop"),
-        ("https://github.com/acme/shop.git/", "acme/shop"),
-        ("https://token@github.com/acme/shop.git", "acme/shop"),
-        ("ssh://git@github.com/acme/shop.js.git", "acme/shop.js"),
-        ("git@github.com.evil.example:acme/shop.git", ""),
-        ("https://gitlab.com/acme/shop", ""),
-        ("/somewhere/remote.git", ""),
-        ("", ""),
-    ],
-)
-def test_the_repository_is_told_from_the_remote(origin: str, name: str) -> None:
-    assert doctor_repository.repository_of(origin, "https://github.com") == name
-
-
-def test_a_remote_elsewhere_could_not_be_asked() -> None:
-    found = doctor_repository.questions("/remote.git", "", ENVIRONMENTS, Forge())
-
-    assert only(doctor.examine(list(found))).severity is Severity.UNKNOWN
 
 
 # ---- remedies ----
