@@ -135,7 +135,7 @@ def place(environment: Environment, subject: Subject, found: Place | None) -> It
             "Run `releasectl bootstrap`; it prints the commands that make it.",
         )
         return
-    if others := _others(found, "branch:main"):
+    if others := _others(found, environment.name):
         yield subject.warning(
             f"jobs of {others} may run in {environment.name}, and take the role that deploys",
             f"Limit the environment {environment.name} to the branch main, in the repository's settings.",
@@ -159,7 +159,7 @@ def approved(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
 
 def bot(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
     """Where the App's key is, with which main can be written."""
-    others = _others(found, "branch:main", "tag:v*") if found else "any branch"
+    others = _others(found, BOT) if found else "any branch"
     if others:
         yield subject.warning(
             f"jobs of {others} may have the key of the App that may write to main",
@@ -169,10 +169,11 @@ def bot(subject: Subject, found: Place | None) -> Iterator[Diagnosis]:
         yield subject.fine("jobs of main and of versions alone have the App's key")
 
 
-def _others(found: Place, *meant: str) -> str:
+def _others(found: Place, name: str) -> str:
     """Whose jobs may use it besides, "" for nobody's."""
     if found.refs is None:
         return "any branch"
+    meant = protection.places([name])[name]
     return ", ".join(ref for ref in found.refs if ref not in (*meant, PROTECTED))
 
 

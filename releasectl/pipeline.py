@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from releasectl import document, freeze
+from releasectl.account import APPROVED, BOT
 from releasectl.document import Path, near, shown, wrong
 from releasectl.errors import ControllerError, Retry
 from releasectl.freeze import Freeze
@@ -256,6 +257,8 @@ def _misfits(data: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
         name = entry.get("name")
         if name in earlier:
             yield (*path, "name"), f"{shown(name)} is the name of two environments", "Rename one of them."
+        if name in (APPROVED, BOT):  # a role that deploys would then trust its jobs
+            yield (*path, "name"), f"{shown(name)} is GitHub's environment for other jobs", "Give it another name."
         yield from _order(entry.get("promotes_from", ""), earlier, path, first=index == 0)
         windows = entry.get("freeze")
         for number, window in enumerate(windows if isinstance(windows, list) else ()):

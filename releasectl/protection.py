@@ -1,17 +1,22 @@
 """Protection: the rules of the repository on GitHub, in the form that GitHub imports.
 
-Comes in: a team's ruleset, and the App that may commit to main. Goes out: the files of the rulesets. main takes
-reviewed changes alone whose checks passed; the record of deployments can only grow; admins alone tag a version, since
-a tag's job may have the App's key. Pure: GitHub is asked elsewhere.
+Comes in: a team's ruleset, the App that may commit to main, names of environments. Goes out: the files of the rulesets,
+and whose jobs may run in which of GitHub's environments. main takes reviewed changes alone whose checks passed; the
+record of deployments can only grow; admins alone tag a version, since a tag's job may have the App's key. Pure: GitHub
+is asked elsewhere.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from shlex import quote
 from typing import Any
+
+from releasectl.account import APPROVED, BOT
 
 FOLDER = ".github/rulesets"
 MAIN, RECORD, VERSIONS = f"{FOLDER}/main.json", f"{FOLDER}/deployments.json", f"{FOLDER}/versions.json"
 PATHS = (MAIN, RECORD, VERSIONS)
+ONLY = ".github/environments/chosen-refs.json"  # an environment is for the refs that it names
 CHECK = "checks"  # the job of checks.yml that waits for all the others
 Actor = Mapping[str, Any]
 _APP = "Integration"  # GitHub's word for an App
@@ -31,6 +36,27 @@ _CHECKED = {
     "do_not_enforce_on_create": True,
     "required_status_checks": [{"context": CHECK, "integration_id": _ACTIONS}],
 }
+
+
+def places(environments: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """GitHub's environments, and whose jobs may run in each; a pull request's ref is that of its merge."""
+    return {
+        **dict.fromkeys(environments, ("branch:main",)),
+        BOT: ("branch:main", "tag:v*"),
+        APPROVED: ("branch:main", "branch:refs/pull/*/merge"),
+    }
+
+
+def making(repository: str, environment: str, refs: Iterable[str]) -> Iterator[str]:
+    """The commands that make an environment and limit it. GitHub opens one to every branch unless it is told not to.
+
+    https://docs.github.com/en/rest/deployments/branch-policies
+    """
+    path = f"repos/{repository}/environments/{environment}"
+    yield f"gh api --method PUT {path} --input {ONLY}"
+    for ref in refs:
+        kind, _, name = ref.partition(":")
+        yield f"gh api --method POST {path}/deployment-branch-policies -f {quote(f'name={name}')} -f type={kind}"
 
 
 def rulesets() -> dict[str, bytes]:

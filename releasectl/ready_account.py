@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from releasectl import protection
+
 BACKEND, BOUNDARY = "release-controller:backend", "release-controller:boundary"
 BUILD_ROLE = "AWS_BUILD_ROLE"  # a variable of the repository
 DEPLOY_ROLE, REGION = "AWS_DEPLOY_ROLE", "AWS_REGION"  # of each of GitHub's environments
@@ -97,8 +99,9 @@ class Ready:
         where = f"--repo {self.repository['name']}"
         lines += ["", f"On GitHub, in {self.repository['name']}:"]
         lines += [f"  gh variable set {key} {where} --body {value}" for key, value in self.variables().items()]
+        for name, refs in protection.places(self.environments).items():
+            lines += [f"  {line}" for line in protection.making(self.repository["name"], name, refs)]
         for name, variables in self.of_environments().items():
-            lines.append(f"  gh api --method PUT repos/{self.repository['name']}/environments/{name}")
             lines += [
                 f"  gh variable set {key} {where} --env {name} --body {value}" for key, value in variables.items()
             ]

@@ -98,6 +98,10 @@ ORDER = {
     "no origin": (PRODUCTION.replace("promotes_from: staging, ", ""), "`promotes_from` is missing"),
     "a misspelt origin": (PRODUCTION.replace(": staging", ": stagin"), "did you mean `staging`?"),
     "itself": (PRODUCTION.replace(": staging", ": production"), "no environment above this one"),
+    "a name that GitHub's environment for previews has": (
+        PRODUCTION.replace("name: production", "name: preview"),
+        "is GitHub's environment for other jobs",
+    ),
     "a name twice": (PRODUCTION.replace("name: production", "name: staging"), "the name of two environments"),
 }
 

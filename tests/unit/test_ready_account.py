@@ -51,6 +51,16 @@ def test_the_text_has_every_line_for_the_settings_and_every_command() -> None:
     assert f"gh variable set AWS_DEPLOY_ROLE --repo acme/demo --env eu-1 --body {ONE['deploy']}" in text
 
 
+def test_every_environment_of_github_is_made_for_the_jobs_that_it_is_for_and_no_others() -> None:
+    text = Ready.of(OUTPUTS, ["eu-1"]).text([])
+    made = [line.split()[-1] for line in text.splitlines() if "--method PUT" in line]
+
+    assert set(made) == {".github/environments/chosen-refs.json"}
+    for name, ref in (("eu-1", "name=main"), ("release-bot", "'name=v*'"), ("preview", "'name=refs/pull/*/merge'")):
+        assert f"gh api --method PUT repos/acme/demo/environments/{name} --input" in text
+        assert f"environments/{name}/deployment-branch-policies -f {ref} -f type=" in text
+
+
 def test_the_settings_are_changed_in_their_two_scalars_alone() -> None:
     before = b'config:\n  # mine\n  release-controller:backend: ""  # x\n  release-controller:boundary: ""\n  a: 1\n'
     after = edit("f", before, Ready.of(OUTPUTS, ["eu-1"]).settings()["eu-1"])
