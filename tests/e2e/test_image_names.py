@@ -104,6 +104,22 @@ def test_only_the_newest_version_is_latest(jobs: Jobs, first: Built) -> None:
     assert names(candidate) == ["v2.0.0-rc.1", f"sha-{jobs.story.head}"]
 
 
+def test_what_was_rejected_is_not_built_again_and_the_program_still_goes_on(jobs: Jobs, first: Built) -> None:
+    reject = ("reject", "staging", "web", first.digest)
+    assert jobs.hub.releasectl(*reject, "--reason", "it leaks", "--commit", first.commit).code == 0
+
+    told = asked(jobs, *MAIN)
+    said = jobs.hub.releasectl("image", "web", *MAIN)
+    bumped = jobs.hub.releasectl("bump", "web", told["digest"], "--commit", told["commit"])
+    lifted = jobs.hub.releasectl(*reject, "--lift")
+
+    assert (told["build"], told["digest"]) == (False, "")
+    assert "it is rejected" in said.out
+    assert "it leaks" in said.err
+    assert (bumped.code, lifted.code) == (0, 0), bumped.err
+    assert asked(jobs, *MAIN)["digest"] == first.digest
+
+
 def test_people_read_it_in_lines(jobs: Jobs, first: Built) -> None:
     said = jobs.hub.releasectl("image", "web", *MAIN)
 
