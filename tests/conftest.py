@@ -12,7 +12,13 @@ import pytest
 
 GUARDED = {"unit", "properties"}
 FIRST = (
-    *("tests/e2e/test_drift", "tests/e2e/test_recovery", "tests/e2e/test_stopping", "tests/e2e/test_errors"),
+    *(
+        "tests/act",
+        "tests/e2e/test_drift",
+        "tests/e2e/test_recovery",
+        "tests/e2e/test_stopping",
+        "tests/e2e/test_errors",
+    ),
     *("tests/e2e", "tests/chaos", "tests/docs", "tests/sandbox/test_place", "tests/contract", "tests/properties"),
 )
 _watch = {"on": False}

@@ -105,4 +105,6 @@ def _each(option: str, values: Mapping[str, object]) -> Iterable[str]:
 
 
 def _lines(variables: Mapping[str, str]) -> str:
-    return "".join(f"{name}={value}\n" for name, value in variables.items())
+    """What leads into the sandbox, and nothing that a job has from GitHub: the hub's own token may everything."""
+    theirs = ("GITHUB_", "RELEASECTL_")
+    return "".join(f"{name}={value}\n" for name, value in variables.items() if not name.startswith(theirs))
