@@ -27,6 +27,7 @@ from releasectl.commands import (
     teardown,
     unlock,
 )
+from releasectl.edges import interrupt
 from releasectl.errors import ControllerError
 
 INTERRUPTED = 130
@@ -64,8 +65,6 @@ for command in (
 
 def main() -> NoReturn:
     """The one place where errors become words and exit codes."""
-    from releasectl.edges import interrupt  # noqa: PLC0415
-
     interrupt.install()
     # https://no-color.org: click asks only whether stdout is a terminal.
     color = False if os.environ.get("NO_COLOR") else None

@@ -55,22 +55,22 @@ def print_json(data: object) -> None:
 
 def clone() -> "Git":
     """The clone that we are in. Raises NotARepository."""
-    from releasectl.edges.git import Git  # noqa: PLC0415
+    from releasectl.edges.git import Git
 
     return Git.find(Path.cwd())
 
 
 def real_world() -> World:
     """The world as it is: this clone, these credentials."""
-    from releasectl.edges.clock import Clock, holder  # noqa: PLC0415
-    from releasectl.edges.ecr import Ecr  # noqa: PLC0415
-    from releasectl.edges.github_runs import GithubRuns  # noqa: PLC0415
-    from releasectl.edges.live import Live  # noqa: PLC0415
-    from releasectl.edges.locks import Locks  # noqa: PLC0415
-    from releasectl.edges.orphans import Orphans  # noqa: PLC0415
-    from releasectl.edges.pulumi import Engine  # noqa: PLC0415
-    from releasectl.edges.record_branch import RecordBranch  # noqa: PLC0415
-    from releasectl.edges.sns import Sns  # noqa: PLC0415
+    from releasectl.edges.clock import Clock, holder
+    from releasectl.edges.ecr import Ecr
+    from releasectl.edges.github_runs import GithubRuns
+    from releasectl.edges.live import Live
+    from releasectl.edges.locks import Locks
+    from releasectl.edges.orphans import Orphans
+    from releasectl.edges.pulumi import Engine
+    from releasectl.edges.record_branch import RecordBranch
+    from releasectl.edges.sns import Sns
 
     git = clone()
     return World(

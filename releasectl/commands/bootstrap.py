@@ -44,9 +44,9 @@ def bootstrap(  # noqa: PLR0913 - one parameter an option
 
     Needed once, by an administrator. Run again, it finds its own state in the bucket and changes what has changed.
     """
-    from releasectl.edges.account import AwsAccount  # noqa: PLC0415
-    from releasectl.edges.account_folder import AccountFolder  # noqa: PLC0415
-    from releasectl.edges.pulumi import Engine  # noqa: PLC0415
+    from releasectl.edges.account import AwsAccount
+    from releasectl.edges.account_folder import AccountFolder
+    from releasectl.edges.pulumi import Engine
 
     root = clone().root
     pipeline = target.read_pipeline(WorkTree(root), "")
@@ -82,7 +82,7 @@ def bootstrap(  # noqa: PLR0913 - one parameter an option
 
 def _asked(name: str, number: str, owner: str) -> Repository:
     """What a person said; numbers are told from names here, where the mistake can be mended."""
-    from releasectl.edges.github_repository import is_name  # noqa: PLC0415
+    from releasectl.edges.github_repository import is_name
 
     if name and not is_name(name):
         raise click.BadParameter(f"{name!r} is not OWNER/NAME", param_hint="--repository")
@@ -94,8 +94,8 @@ def _asked(name: str, number: str, owner: str) -> Repository:
 
 def _named(asked: Repository, root: Path) -> Repository:
     """The whole of it: what was said, else the remote, and GitHub for the numbers."""
-    from releasectl.edges.git import Git  # noqa: PLC0415
-    from releasectl.edges.github_repository import GithubRepository, name_of  # noqa: PLC0415
+    from releasectl.edges.git import Git
+    from releasectl.edges.github_repository import GithubRepository, name_of
 
     name = asked.name or name_of(Git(root).url())
     if not name:

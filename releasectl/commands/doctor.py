@@ -39,7 +39,7 @@ def doctor(environment: str | None, as_json: bool) -> None:
     Changes nothing. Each finding is a problem, a warning, fine, or could not be asked, and says what helps. Exits with
     1 when there is a problem; what could not be asked is shown, and is no problem alone.
     """
-    from releasectl.edges import engine  # noqa: PLC0415
+    from releasectl.edges import engine
 
     world, git = real_world(), clone()
     tree = WorkTree(git.root)
@@ -58,9 +58,9 @@ def doctor(environment: str | None, as_json: bool) -> None:
 
 def _environments(tree: WorkTree, only: str | None, machine: Machine, world: World) -> Iterator[Question]:
     """What is asked for each environment whose files can be read; the others are told by the check of the files."""
-    from releasectl.edges.doctor_aws import DoctorAws  # noqa: PLC0415
-    from releasectl.edges.doctor_github import DoctorGithub  # noqa: PLC0415
-    from releasectl.edges.github_runs import server_of  # noqa: PLC0415
+    from releasectl.edges.doctor_aws import DoctorAws
+    from releasectl.edges.doctor_github import DoctorGithub
+    from releasectl.edges.github_runs import server_of
 
     try:
         pipeline, project = target.read_pipeline(tree, ""), target.read_project(tree, "")

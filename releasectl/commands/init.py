@@ -69,7 +69,7 @@ def init(*, environments: tuple[str, ...], yes: bool, as_json: bool, **given: An
 
 def _offered(today: Answers) -> Answers:
     """With the repository of the remote, where no file names one yet."""
-    from releasectl.edges.github_runs import server_of  # noqa: PLC0415
+    from releasectl.edges.github_runs import server_of
 
     return today if today.github else replace(today, github=repository_of(clone().url(), server_of(os.environ)))
 

@@ -42,8 +42,8 @@ Ancestry = Callable[[str, str], bool]
 
 def real_forge(patience: float | None = None) -> Forge:
     """GitHub, as the environment and the clone's remote say; `patience` in seconds. Raises NoGithub."""
-    from releasectl.edges.github import Github  # noqa: PLC0415
-    from releasectl.edges.github.account import Account  # noqa: PLC0415
+    from releasectl.edges.github import Github
+    from releasectl.edges.github.account import Account
 
     return Github(replace(Account.read(os.environ, clone().url()), patience=patience))
 

@@ -152,7 +152,7 @@ def _verdict(found: Preview, run: str) -> Verdict:
 
 def _publish(seen: Review, one: Verdict, forge: Forge, world: World) -> None:
     """The check belongs to the commit; a comment would be read as being about the newest one."""
-    from releasectl.edges.github.errors import GithubDenied  # noqa: PLC0415 - its library costs every command 0.2 s
+    from releasectl.edges.github.errors import GithubDenied
 
     StepSummary(os.environ, say).add(one.whole)
     report = Report(

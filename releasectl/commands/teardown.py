@@ -19,7 +19,7 @@ from releasectl.teardown import Leaving
 @as_json
 def teardown(environment: str, *, yes: bool, delete_images: bool, as_json: bool) -> None:
     """Take ENVIRONMENT away, protected resources included: a commit empties its release file, the engine deletes."""
-    from releasectl.edges.ecr_images import EcrImages  # noqa: PLC0415
+    from releasectl.edges.ecr_images import EcrImages
 
     world, images = real_world(), EcrImages()
     with tempfile.TemporaryDirectory(prefix="releasectl-") as folder:

@@ -44,7 +44,7 @@ class Watched:
 @contextmanager
 def watching(environment: str | None, *, on_github: bool) -> Iterator[Watched]:
     """A pass over one environment, or over all. Raises NoGithub before anything is done."""
-    from releasectl.edges.step_summary import StepSummary  # noqa: PLC0415
+    from releasectl.edges.step_summary import StepSummary
 
     world = real_world()
     if not on_github:

@@ -173,7 +173,7 @@ def _delete_scaling(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:apprunner/service:Service",  # noqa: S106 - a type token, not a password; so below
+        token="aws:apprunner/service:Service",
         title="App Runner Service",
         service="apprunner",
         create=_create,
@@ -212,7 +212,7 @@ TYPES = (
         spellings={"instanceConfiguration.cpu": _units, "instanceConfiguration.memory": _units},
     ),
     ResourceType(
-        token="aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",  # noqa: S106
+        token="aws:apprunner/autoScalingConfigurationVersion:AutoScalingConfigurationVersion",
         title="App Runner AutoScaling Configuration Version",
         service="apprunner",
         create=_create_scaling,

@@ -202,7 +202,7 @@ def _delete_observability(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:apprunner/vpcConnector:VpcConnector",  # noqa: S106 - a type token, not a password; so below
+        token="aws:apprunner/vpcConnector:VpcConnector",
         title="App Runner VPC Connector",
         service="apprunner",
         create=_create_connector,
@@ -215,7 +215,7 @@ TYPES = (
         computed=frozenset({"region"}),
     ),
     ResourceType(
-        token="aws:apprunner/vpcIngressConnection:VpcIngressConnection",  # noqa: S106
+        token="aws:apprunner/vpcIngressConnection:VpcIngressConnection",
         title="App Runner VPC Ingress Connection",
         service="apprunner",
         create=_create_ingress,
@@ -228,7 +228,7 @@ TYPES = (
         computed=frozenset({"region"}),
     ),
     ResourceType(
-        token="aws:apprunner/customDomainAssociation:CustomDomainAssociation",  # noqa: S106
+        token="aws:apprunner/customDomainAssociation:CustomDomainAssociation",
         title="App Runner Custom Domain Association",
         service="apprunner",
         create=_associate,
@@ -241,7 +241,7 @@ TYPES = (
         computed=frozenset({"region"}),
     ),
     ResourceType(
-        token="aws:apprunner/observabilityConfiguration:ObservabilityConfiguration",  # noqa: S106
+        token="aws:apprunner/observabilityConfiguration:ObservabilityConfiguration",
         title="App Runner Observability Configuration",
         service="apprunner",
         create=_create_observability,

@@ -162,7 +162,7 @@ def _delete_policy(client: Client, _id: str, known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:appautoscaling/target:Target",  # noqa: S106 - a type token, not a password; so below
+        token="aws:appautoscaling/target:Target",
         title="Application AutoScaling Target",
         service="application-autoscaling",
         create=_register,
@@ -174,7 +174,7 @@ TYPES = (
         computed=frozenset({"roleArn", "suspendedState", "region"}),
     ),
     ResourceType(
-        token="aws:appautoscaling/policy:Policy",  # noqa: S106
+        token="aws:appautoscaling/policy:Policy",
         title="Application AutoScaling Scaling Policy",
         service="application-autoscaling",
         create=_put_policy,

@@ -79,7 +79,7 @@ def _delete(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration",  # noqa: S106 - a type token
+        token="aws:chatbot/slackChannelConfiguration:SlackChannelConfiguration",
         title="Chatbot Slack Channel Configuration",
         service="ssm",
         create=_create,

@@ -114,7 +114,7 @@ def _delete(client: Client, name: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:cloudwatch/metricAlarm:MetricAlarm",  # noqa: S106 - a type token, not a password
+        token="aws:cloudwatch/metricAlarm:MetricAlarm",
         title="CloudWatch Metric Alarm",
         service="cloudwatch",
         create=_create,

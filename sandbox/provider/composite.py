@@ -91,7 +91,7 @@ def _delete_dashboard(client: Client, name: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:cloudwatch/compositeAlarm:CompositeAlarm",  # noqa: S106 - a type token, not a password; so below
+        token="aws:cloudwatch/compositeAlarm:CompositeAlarm",
         title="CloudWatch Composite Alarm",
         service="cloudwatch",
         create=_create,
@@ -106,7 +106,7 @@ TYPES = (
         computed=frozenset({"region"}),
     ),
     ResourceType(
-        token="aws:cloudwatch/dashboard:Dashboard",  # noqa: S106
+        token="aws:cloudwatch/dashboard:Dashboard",
         title="CloudWatch Dashboard",
         service="cloudwatch",
         create=_put_dashboard,

@@ -183,7 +183,7 @@ def _rule_type(way: str, name: str) -> ResourceType:
 
 TYPES = (
     ResourceType(
-        token="aws:ec2/securityGroup:SecurityGroup",  # noqa: S106 - a type token, not a password
+        token="aws:ec2/securityGroup:SecurityGroup",
         title="Security Group",
         service="ec2",
         create=_create,

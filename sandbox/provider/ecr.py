@@ -124,7 +124,7 @@ def _delete_policy(client: Client, repository: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:ecr/repository:Repository",  # noqa: S106 - a type token, not a password; so below
+        token="aws:ecr/repository:Repository",
         title="ECR Repository",
         service="ecr",
         create=_create,
@@ -138,7 +138,7 @@ TYPES = (
         kept=frozenset({"forceDelete"}),
     ),
     ResourceType(
-        token="aws:ecr/lifecyclePolicy:LifecyclePolicy",  # noqa: S106
+        token="aws:ecr/lifecyclePolicy:LifecyclePolicy",
         title="ECR Lifecycle Policy",
         service="ecr",
         create=_put_lifecycle,
@@ -151,7 +151,7 @@ TYPES = (
         spellings={"policy": document},
     ),
     ResourceType(
-        token="aws:ecr/repositoryPolicy:RepositoryPolicy",  # noqa: S106
+        token="aws:ecr/repositoryPolicy:RepositoryPolicy",
         title="ECR Repository Policy",
         service="ecr",
         create=_set_policy,

@@ -187,7 +187,7 @@ def _name(one: dict[str, Any]) -> str:
 
 TYPES = (
     ResourceType(
-        token="aws:ecs/cluster:Cluster",  # noqa: S106 - a type token, not a password; so below
+        token="aws:ecs/cluster:Cluster",
         title="ECS Cluster",
         service="ecs",
         create=_create_cluster,
@@ -200,7 +200,7 @@ TYPES = (
         unsupported=frozenset({"configuration", "serviceConnectDefaults"}),
     ),
     ResourceType(
-        token="aws:ecs/taskDefinition:TaskDefinition",  # noqa: S106
+        token="aws:ecs/taskDefinition:TaskDefinition",
         title="ECS Task Definition",
         service="ecs",
         create=_register,

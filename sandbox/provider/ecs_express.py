@@ -179,7 +179,7 @@ def _delete(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:ecs/expressGatewayService:ExpressGatewayService",  # noqa: S106 - a type token, not a password
+        token="aws:ecs/expressGatewayService:ExpressGatewayService",
         title="ECS (Elastic Container) Express Gateway Service",
         service="ecs",
         create=_create,

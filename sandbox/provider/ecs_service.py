@@ -248,7 +248,7 @@ def _delete(client: Client, arn: str, known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:ecs/service:Service",  # noqa: S106 - a type token, not a password
+        token="aws:ecs/service:Service",
         title="ECS Service",
         service="ecs",
         create=_create,

@@ -133,7 +133,7 @@ def _delete_target(client: Client, _id: str, known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:cloudwatch/eventRule:EventRule",  # noqa: S106 - a type token, not a password; so below
+        token="aws:cloudwatch/eventRule:EventRule",
         title="EventBridge Rule",
         service="events",
         create=_create,
@@ -150,7 +150,7 @@ TYPES = (
         unsupported=frozenset({"namePrefix", "isEnabled"}),
     ),
     ResourceType(
-        token="aws:cloudwatch/eventTarget:EventTarget",  # noqa: S106
+        token="aws:cloudwatch/eventTarget:EventTarget",
         title="EventBridge Target",
         service="events",
         create=_create_target,

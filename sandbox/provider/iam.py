@@ -116,7 +116,7 @@ def _detach(client: Client, id_: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:iam/role:Role",  # noqa: S106 - a type token, not a password; so below
+        token="aws:iam/role:Role",
         title="IAM Role",
         service="iam",
         create=_create_role,
@@ -131,7 +131,7 @@ TYPES = (
         unsupported=frozenset({"namePrefix", "inlinePolicies", "managedPolicyArns"}),
     ),
     ResourceType(
-        token="aws:iam/rolePolicy:RolePolicy",  # noqa: S106
+        token="aws:iam/rolePolicy:RolePolicy",
         title="IAM Role Policy",
         service="iam",
         create=_put_policy,
@@ -144,7 +144,7 @@ TYPES = (
         unsupported=frozenset({"namePrefix"}),
     ),
     ResourceType(
-        token="aws:iam/rolePolicyAttachment:RolePolicyAttachment",  # noqa: S106
+        token="aws:iam/rolePolicyAttachment:RolePolicyAttachment",
         title="IAM Role Policy Attachment",
         service="iam",
         create=_attach,

@@ -109,7 +109,7 @@ def _without_scheme(url: Any) -> Any:
 
 TYPES = (
     ResourceType(
-        token="aws:iam/policy:Policy",  # noqa: S106 - a type token, not a password; so below
+        token="aws:iam/policy:Policy",
         title="IAM Policy",
         service="iam",
         create=_create_policy,
@@ -125,7 +125,7 @@ TYPES = (
         unsupported=frozenset({"namePrefix"}),
     ),
     ResourceType(
-        token="aws:iam/openIdConnectProvider:OpenIdConnectProvider",  # noqa: S106
+        token="aws:iam/openIdConnectProvider:OpenIdConnectProvider",
         title="IAM OIDC Provider",
         service="iam",
         create=_create_provider,

@@ -141,7 +141,7 @@ def _delete_policy(client: Client, id_: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:kms/key:Key",  # noqa: S106 - a type token, not a password; so below
+        token="aws:kms/key:Key",
         title="KMS Key",
         service="kms",
         create=_create,
@@ -162,7 +162,7 @@ TYPES = (
         unsupported=frozenset({"customKeyStoreId", "xksKeyId"}),
     ),
     ResourceType(
-        token="aws:kms/keyPolicy:KeyPolicy",  # noqa: S106
+        token="aws:kms/keyPolicy:KeyPolicy",
         title="KMS Key Policy",
         service="kms",
         create=_put_policy,
@@ -175,7 +175,7 @@ TYPES = (
         spellings={"policy": document},
     ),
     ResourceType(
-        token="aws:kms/alias:Alias",  # noqa: S106
+        token="aws:kms/alias:Alias",
         title="KMS Alias",
         service="kms",
         create=_create_alias,

@@ -212,7 +212,7 @@ def _delete_rule(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:lb/listener:Listener",  # noqa: S106 - a type token, not a password; so below
+        token="aws:lb/listener:Listener",
         title="ELBv2 Listener",
         service="elbv2",
         create=_create,
@@ -227,7 +227,7 @@ TYPES = (
         unsupported=frozenset({"alpnPolicy", "mutualAuthentication", "routing*", "tcpIdleTimeoutSeconds"}),
     ),
     ResourceType(
-        token="aws:lb/listenerRule:ListenerRule",  # noqa: S106
+        token="aws:lb/listenerRule:ListenerRule",
         title="ELBv2 Listener Rule",
         service="elbv2",
         create=_create_rule,

@@ -165,7 +165,7 @@ def _delete(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:lb/loadBalancer:LoadBalancer",  # noqa: S106 - a type token, not a password
+        token="aws:lb/loadBalancer:LoadBalancer",
         title="ELBv2 Load Balancer",
         service="elbv2",
         create=_create,

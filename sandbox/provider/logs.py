@@ -66,7 +66,7 @@ def _delete(client: Client, name: str, known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:cloudwatch/logGroup:LogGroup",  # noqa: S106 - a type token, not a password
+        token="aws:cloudwatch/logGroup:LogGroup",
         title="CloudWatch Logs Log Group",
         service="logs",
         create=_create,

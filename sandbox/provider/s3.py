@@ -77,7 +77,7 @@ def _empty(client: Client, name: str) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:s3/bucket:Bucket",  # noqa: S106 - a type token, not a password
+        token="aws:s3/bucket:Bucket",
         title="S3 Bucket",
         service="s3",
         create=_create,

@@ -195,7 +195,7 @@ def _unsubscribe(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:sns/topic:Topic",  # noqa: S106 - a type token, not a password; so below
+        token="aws:sns/topic:Topic",
         title="SNS Topic",
         service="sns",
         create=_create,
@@ -216,7 +216,7 @@ TYPES = (
         ),
     ),
     ResourceType(
-        token="aws:sns/topicPolicy:TopicPolicy",  # noqa: S106
+        token="aws:sns/topicPolicy:TopicPolicy",
         title="SNS Topic Policy",
         service="sns",
         create=_create_policy,
@@ -228,7 +228,7 @@ TYPES = (
         spellings={"policy": document},
     ),
     ResourceType(
-        token="aws:sns/topicSubscription:TopicSubscription",  # noqa: S106
+        token="aws:sns/topicSubscription:TopicSubscription",
         title="SNS Topic Subscription",
         service="sns",
         create=_subscribe,

@@ -105,7 +105,7 @@ def _delete_group(client: Client, arn: str, _known: Properties) -> None:
 
 TYPES = (
     ResourceType(
-        token="aws:lb/targetGroup:TargetGroup",  # noqa: S106 - a type token, not a password
+        token="aws:lb/targetGroup:TargetGroup",
         title="ELBv2 Target Group",
         service="elbv2",
         create=_create_group,
