@@ -4,7 +4,7 @@ UV := .tools/uv/bin/uv
 RUN := .venv/bin
 PYTHON ?= python3
 
-.PHONY: help demo setup check test nightly act chaos test-core format schemas clean deploy redeploy status
+.PHONY: help demo setup check test nightly act bench chaos test-core format schemas clean deploy redeploy status
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,11 @@ nightly: setup .tools/act ## Every test, those that take minutes too, the loop's
 
 act: setup .tools/act ## The steps of the workflows themselves, run on this machine against the sandbox
 	@$(RUN)/pytest -p no:cacheprovider tests/act/test_*.py
+
+ROUNDS ?= 3
+
+bench: setup ## How long the job that deploys takes until it changes something: ROUNDS=3
+	@$(RUN)/python -m tests.bench.cold_job --rounds $(ROUNDS)
 
 KILLS ?= 20
 JOBS ?= 2
